@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* /etc/vfio-inputd.conf (libconfig), read by both daemons.
+ *
+ * An absent file is a good configuration: every default. A file with a mistake
+ * is none at all: loading fails with a message that names file, line and what
+ * was expected, and the caller keeps what it has. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/hotkey.h"
+#include "common/mem.h"
+#include "common/names.h"
+
+/* The key pairs that QEMU's input-linux can use as its own hotkey and that we
+ * can keep from ever being down together on a guest's node. Its scroll-lock
+ * choices are not offered: with them QEMU swallows that key.
+ * Source: QEMU ui/input-linux.c, qapi GrabToggleKeys. */
+enum grab_toggle {
+        GRAB_TOGGLE_CTRL_CTRL,
+        GRAB_TOGGLE_ALT_ALT,
+        GRAB_TOGGLE_SHIFT_SHIFT,
+        GRAB_TOGGLE_META_META, /* the default: the pair least missed */
+        GRAB_TOGGLE_MAX_,
+        GRAB_TOGGLE_INVALID = -EINVAL,
+};
+
+/* QEMU's own spelling, "meta-meta". */
+const char *grab_toggle_to_string(enum grab_toggle t);
+enum grab_toggle grab_toggle_from_string(const char *s);
+/* The two KEY_* codes of the pair. */
+void grab_toggle_keys(enum grab_toggle t, uint16_t ret[2]);
+
+/* Picks input devices; every field that is set must match. */
+struct device_match {
+        int vendor, product; /* -1: any */
+        char *name; /* fnmatch(3) pattern, or NULL */
+        char *phys; /* the same */
+};
+
+struct guest_config {
+        char name[TARGET_NAME_MAX + 1];
+        char *qmp; /* absolute path of the QMP socket, or NULL */
+        char *user; /* the only user whose QEMU may be behind that socket, or NULL: any */
+        struct hotkey toggle; /* the guest's own hotkey; n_keys 0: none */
+        enum grab_toggle grab_toggle;
+        bool focus_on_start; /* switch to the guest when it becomes ready */
+        unsigned timeout_ms; /* QEMU counts as hung after so long without an answer */
+};
+
+struct config {
+        struct hotkey toggle; /* host <-> the guest last used */
+        struct hotkey next; /* walks all ready targets; n_keys 0: none */
+        struct hotkey host; /* straight to the host; n_keys 0: none */
+        unsigned double_tap_ms; /* longest time from the first press to the second */
+        unsigned grab_wait_ms; /* longest wait for all keys of a device to be up */
+
+        struct device_match *only; /* if any: no other device is taken */
+        unsigned n_only;
+        struct device_match *ignore;
+        unsigned n_ignore;
+
+        struct guest_config *guests;
+        unsigned n_guests;
+};
+
+#define CONFIG_DOUBLE_TAP_MS_DEFAULT 300
+#define CONFIG_GRAB_WAIT_MS_DEFAULT 3000
+#define CONFIG_TIMEOUT_MS_DEFAULT 1000
+
+/* The defaults. Owned by the caller. */
+struct config *config_new(void);
+struct config *config_free(struct config *c);
+DEFINE_CLEANUP(struct config *, config_free);
+
+/* Reads path. 0 with *ret owned by the caller (defaults if there is no such
+ * file). On a mistake a negative errno with *ret_error, owned by the caller:
+ * "FILE:LINE: what is wrong, what was expected". */
+int config_load(const char *path, struct config **ret, char **ret_error);
+
+/* The configured guest of that name, or NULL. */
+const struct guest_config *config_find_guest(const struct config *c, const char *name);
+/* A name that may be a target: see TARGET_NAME_MAX; "host" is not. */
+bool target_name_is_valid(const char *name);
