@@ -8,6 +8,7 @@
  * was expected, and the caller keeps what it has. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/hotkey.h"
@@ -66,6 +67,7 @@ struct config {
         unsigned n_guests;
 };
 
+#define CONFIG_GUESTS_MAX 31 /* with the host as many as a router takes */
 #define CONFIG_DOUBLE_TAP_MS_DEFAULT 300
 #define CONFIG_GRAB_WAIT_MS_DEFAULT 3000
 #define CONFIG_TIMEOUT_MS_DEFAULT 1000
@@ -77,8 +79,18 @@ DEFINE_CLEANUP(struct config *, config_free);
 
 /* Reads path. 0 with *ret owned by the caller (defaults if there is no such
  * file). On a mistake a negative errno with *ret_error, owned by the caller:
- * "FILE:LINE: what is wrong, what was expected". */
+ * "FILE:LINE: what is wrong; expected what" (no LINE if the file as a whole is
+ * at fault), in printable ASCII. */
 int config_load(const char *path, struct config **ret, char **ret_error);
+/* The same for text in memory. name: of the file, for messages. include_dir:
+ * where @include looks for files, NULL: it is a mistake. */
+int config_parse(const char *text, size_t size, const char *name, const char *include_dir, struct config **ret,
+                 char **ret_error);
+
+/* Calls fn for every setting there is. group: "guests", "devices.only"; "" at
+ * the top. What the documentation is compared with. */
+typedef void (*config_setting_fn)(const char *group, const char *name, void *userdata);
+void config_for_each_setting(config_setting_fn fn, void *userdata);
 
 /* The configured guest of that name, or NULL. */
 const struct guest_config *config_find_guest(const struct config *c, const char *name);

@@ -4,6 +4,7 @@
 /* A hotkey as the user writes it: one to three keys held together, or one key
  * tapped twice (written as the same key two times). */
 
+#include <linux/input-event-codes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +17,10 @@ struct hotkey {
         bool double_tap; /* then n_keys is 1 */
 };
 
+/* Releases everything, whatever the configuration says. */
+#define HOTKEY_PANIC                                                                               \
+        ((struct hotkey) { .n_keys = 3, .keys = { KEY_BACKSPACE, KEY_ESC, KEY_ENTER } })
+
 /* Key code of a name: "leftctrl", "KEY_LEFTCTRL", "BTN_SIDE"; -EINVAL if there is none. */
 int hotkey_key_from_name(const char *name);
 /* Writes the short lower-case name of a key ("leftctrl"; "key123" where it has none); 0 or -ENOBUFS. */
@@ -27,7 +32,7 @@ int hotkey_parse(const char *const *names, unsigned n, struct hotkey *ret, unsig
 
 /* The hotkey as names, a double tap as the same name twice. names[i] points
  * into buffers of NAME_SIZE bytes that the caller provides. Returns how many. */
-#define HOTKEY_NAME_SIZE 32
+#define HOTKEY_NAME_SIZE 40
 unsigned hotkey_format(const struct hotkey *h, char names[HOTKEY_KEYS_MAX][HOTKEY_NAME_SIZE]);
 
 bool hotkey_equal(const struct hotkey *a, const struct hotkey *b);

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Copy of s in which everything that is not printable UTF-8 is a '?', so that
+ * it may go over the bus and onto a terminal. Names of devices come from their
+ * firmware and can hold anything. Owned by the caller. */
+char *text_printable(const char *s);

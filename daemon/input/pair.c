@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/input/pair.h"
+
+#include <stdio.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "daemon/input/bus.h"
+#include "daemon/input/manager.h"
+#include "daemon/input/store.h"
+
+static const struct input_event syn_report = { .type = EV_SYN, .code = SYN_REPORT };
+
+static bool is_pointer_button(unsigned code)
+{
+        return code >= BTN_MISC && code < BTN_JOYSTICK;
+}
+
+static bool is_keyboard_key(unsigned code)
+{
+        return code < BTN_MISC || (code >= KEY_OK && code < BTN_DPAD_UP) ||
+               (code > BTN_DPAD_RIGHT && code < BTN_TRIGGER_HAPPY);
+}
+
+/* Returns how many more frames of one click the wheel event asks for, and
+ * leaves one click in it. */
+static int split_wheel(struct input_event *ev)
+{
+        int clicks = ev->value > PAIR_WHEEL_CLICKS_MAX    ? PAIR_WHEEL_CLICKS_MAX
+                     : ev->value < -PAIR_WHEEL_CLICKS_MAX ? PAIR_WHEEL_CLICKS_MAX
+                                                          : abs(ev->value);
+
+        if (clicks <= 1)
+                return 0;
+        ev->value = ev->value < 0 ? -1 : 1;
+        return clicks - 1;
+}
+
+void pair_split(const struct input_event *events, unsigned n, struct input_event *keyboard, unsigned *ret_keyboard,
+                struct input_event *pointer, unsigned *ret_pointer)
+{
+        unsigned n_keyboard = 0, n_pointer = 0;
+        struct input_event wheel = { 0 };
+        int clicks = 0;
+
+        for (unsigned i = 0; i < n; i++) {
+                const struct input_event *ev = &events[i];
+
+                if (ev->type == EV_REL || (ev->type == EV_KEY && is_pointer_button(ev->code))) {
+                        pointer[n_pointer] = *ev;
+                        if (ev->type == EV_REL && (ev->code == REL_WHEEL || ev->code == REL_HWHEEL) && clicks == 0) {
+                                clicks = split_wheel(&pointer[n_pointer]);
+                                wheel = pointer[n_pointer];
+                        }
+                        n_pointer++;
+                } else if (ev->type == EV_KEY && is_keyboard_key(ev->code)) {
+                        keyboard[n_keyboard++] = *ev;
+                }
+        }
+        if (n_keyboard > 0)
+                keyboard[n_keyboard++] = syn_report;
+        if (n_pointer > 0)
+                pointer[n_pointer++] = syn_report;
+        for (; clicks > 0; clicks--) {
+                pointer[n_pointer++] = wheel;
+                pointer[n_pointer++] = syn_report;
+        }
+        *ret_keyboard = n_keyboard;
+        *ret_pointer = n_pointer;
+}
+
+static bool is_plain_motion(const struct input_event *events, unsigned n)
+{
+        for (unsigned i = 0; i < n - 1; i++)
+                if (events[i].type != EV_REL || events[i].code > REL_Y)
+                        return false;
+        return true;
+}
+
+static void pair_frame(struct target *t, struct source *s, struct input_event *events, unsigned n)
+{
+        struct input_event keyboard[PAIR_EVENTS_MAX], pointer[PAIR_EVENTS_MAX];
+        struct pair *p = pair_of_target(t);
+        unsigned n_keyboard, n_pointer;
+
+        if (is_plain_motion(events, n)) {
+                (void) uinput_write(&p->pointer, events, n);
+                return;
+        }
+        pair_split(events, n, keyboard, &n_keyboard, pointer, &n_pointer);
+        if (n_keyboard > 0)
+                (void) uinput_write(&p->keyboard, keyboard, n_keyboard);
+        if (n_pointer > 0)
+                (void) uinput_write(&p->pointer, pointer, n_pointer);
+}
+
+static void pair_enter(struct target *t)
+{
+        manager_show_leds(pair_of_target(t)->manager);
+}
+
+static void pair_leave_target(struct target *t)
+{
+}
+
+static const struct target_ops pair_ops = {
+        .frame = pair_frame,
+        .enter = pair_enter,
+        .leave = pair_leave_target,
+};
+
+static void leds_changed(struct uinput_node *n)
+{
+        struct pair *p = CONTAINER_OF(n, struct pair, keyboard);
+
+        manager_show_leds(p->manager);
+}
+
+static void enable_keys(struct libevdev *evdev, bool (*wanted)(unsigned code))
+{
+        for (unsigned code = 1; code < KEY_MAX; code++)
+                if (wanted(code))
+                        (void) libevdev_enable_event_code(evdev, EV_KEY, code, NULL);
+}
+
+static struct libevdev *template_new(const char *guest, const char *what)
+{
+        struct libevdev *evdev = libevdev_new();
+        char name[80];
+
+        if (!evdev)
+                abort();
+        (void) snprintf(name, sizeof(name), "vfio-inputd %s %s", guest, what);
+        libevdev_set_name(evdev, name);
+        libevdev_set_id_bustype(evdev, BUS_VIRTUAL);
+        libevdev_set_id_version(evdev, 1);
+        return evdev;
+}
+
+static struct libevdev *keyboard_template(const char *guest)
+{
+        const int delay = 250, period = 33; /* the kernel's own; each keyboard brings its own */
+        struct libevdev *evdev = template_new(guest, "keyboard");
+
+        enable_keys(evdev, is_keyboard_key);
+        for (unsigned code = LED_NUML; code <= LED_KANA; code++)
+                (void) libevdev_enable_event_code(evdev, EV_LED, code, NULL);
+        (void) libevdev_enable_event_code(evdev, EV_REP, REP_DELAY, &delay);
+        (void) libevdev_enable_event_code(evdev, EV_REP, REP_PERIOD, &period);
+        return evdev;
+}
+
+static struct libevdev *pointer_template(const char *guest)
+{
+        static const unsigned axes[] = {
+                REL_X, REL_Y, REL_WHEEL, REL_HWHEEL, REL_WHEEL_HI_RES, REL_HWHEEL_HI_RES,
+        };
+        struct libevdev *evdev = template_new(guest, "pointer");
+
+        enable_keys(evdev, is_pointer_button);
+        for (size_t i = 0; i < ARRAY_SIZE(axes); i++)
+                (void) libevdev_enable_event_code(evdev, EV_REL, axes[i], NULL);
+        return evdev;
+}
+
+static int make_node(struct pair *p, const char *what, struct libevdev *template, struct uinput_node *n)
+{
+        char store_name[64], phys[80];
+        int fd, r;
+
+        (void) snprintf(store_name, sizeof(store_name), "%s-%s", what, p->target.name);
+        fd = store_take(p->manager->store, store_name);
+        r = fd < 0 ? fd : uinput_adopt(fd, template, n);
+        if (r < 0) {
+                (void) snprintf(phys, sizeof(phys), VFIO_PHYS_GUEST "%s/%s", p->target.name, what);
+                r = uinput_create(template, phys, n);
+                if (r >= 0)
+                        store_put(store_name, n->fd);
+        }
+        libevdev_free(template);
+        return r;
+}
+
+/* From the store a node comes back with its permissions, so that the guest is
+ * fed from the first moment. */
+static int make_nodes(struct pair *p)
+{
+        int r;
+
+        r = make_node(p, "keyboard", keyboard_template(p->target.name), &p->keyboard);
+        if (r >= 0)
+                r = make_node(p, "pointer", pointer_template(p->target.name), &p->pointer);
+        if (r >= 0)
+                r = uinput_watch_leds(&p->keyboard, p->manager->loop, leds_changed);
+        return r;
+}
+
+void pair_configure(struct pair *p)
+{
+        const struct guest_config *c = config_find_guest(p->manager->config, p->target.name);
+
+        p->configured = c != NULL;
+        p->target.chord = (struct chord) { 0 };
+        if (c)
+                p->target.chord.hotkey = c->toggle;
+        grab_toggle_keys(c ? c->grab_toggle : GRAB_TOGGLE_META_META, p->target.guard);
+}
+
+int pair_new(struct manager *m, const char *name, struct pair **ret)
+{
+        struct pair *p = xnew0(struct pair, 1);
+        int r;
+
+        *p = (struct pair) {
+                .manager = m,
+                .keyboard = UINPUT_NODE_NONE,
+                .pointer = UINPUT_NODE_NONE,
+                .target = { .ops = &pair_ops, .merged = true, .reason = "not attached to a guest" },
+        };
+        (void) snprintf(p->target.name, sizeof(p->target.name), "%s", name);
+        r = router_add_target(&m->router, &p->target);
+        if (r < 0) {
+                free(p);
+                return r;
+        }
+        p->next = m->pairs;
+        m->pairs = p;
+        pair_configure(p);
+        r = make_nodes(p);
+        if (r < 0) {
+                (void) pair_free(p);
+                return r;
+        }
+        bus_target_added(m->bus, &p->target);
+        hotplug_find_own(m->hotplug, p->keyboard.devnode);
+        hotplug_find_own(m->hotplug, p->pointer.devnode);
+        log_info("guest %s: keyboard %s, pointer %s", name, p->keyboard.devnode, p->pointer.devnode);
+        if (ret)
+                *ret = p;
+        return 0;
+}
+
+static struct pair *destroy(struct pair *p)
+{
+        struct manager *m = p->manager;
+
+        router_remove_target(&m->router, &p->target, "the guest was removed");
+        for (struct pair **at = &m->pairs; *at; at = &(*at)->next)
+                if (*at == p) {
+                        *at = p->next;
+                        break;
+                }
+        uinput_unwatch(&p->keyboard, m->loop);
+        bus_target_removed(m->bus, &p->target);
+        return NULL;
+}
+
+static void destroy_node(struct pair *p, const char *what, struct uinput_node *n)
+{
+        char store_name[64];
+
+        if (n->fd < 0)
+                return;
+        (void) snprintf(store_name, sizeof(store_name), "%s-%s", what, p->target.name);
+        store_remove(store_name);
+        uinput_destroy(n, p->manager->reaper);
+}
+
+struct pair *pair_free(struct pair *p)
+{
+        (void) destroy(p);
+        destroy_node(p, "keyboard", &p->keyboard);
+        destroy_node(p, "pointer", &p->pointer);
+        free(p);
+        return NULL;
+}
+
+struct pair *pair_leave(struct pair *p)
+{
+        (void) destroy(p);
+        uinput_leave(&p->keyboard, p->manager->reaper);
+        uinput_leave(&p->pointer, p->manager->reaper);
+        free(p);
+        return NULL;
+}
+
+bool pair_is_settled(const struct pair *p)
+{
+        return p->keyboard.settled && p->pointer.settled;
+}
