@@ -25,8 +25,11 @@ static struct notice *notice_new(struct router *r, enum notice_kind kind)
 {
         struct notice *n;
 
-        if (r->n_notices == ROUTER_NOTICES_MAX)
-                return NULL;
+        if (r->n_notices == ROUTER_NOTICES_MAX) {
+                if (kind != NOTICE_PANIC)
+                        return NULL;
+                r->n_notices--; /* the grabs hang on this one */
+        }
         n = &r->notices[r->n_notices++];
         *n = (struct notice) { .kind = kind };
         return n;
@@ -215,8 +218,10 @@ static bool press(struct router *r, struct source *s, unsigned key, uint64_t use
                 report_identified(r, s);
 
         v = recognise(r, &down, key, usec);
-        if (v.kind == VERDICT_PANIC || (v.kind != VERDICT_NONE && verdict->kind == VERDICT_NONE)) {
-                *verdict = v;
+        if (v.kind != VERDICT_NONE) {
+                /* One a frame is obeyed; the key of another is swallowed all the same. */
+                if (v.kind == VERDICT_PANIC || verdict->kind == VERDICT_NONE)
+                        *verdict = v;
                 return false;
         }
         if (!r->active->merged) {
@@ -306,6 +311,20 @@ static void obey(struct router *r, struct verdict v)
         }
 }
 
+/* Nothing is delivered, but what is down is known, or keys would be lost after
+ * the pause. */
+static void follow(struct source *s, const struct input_event *events, unsigned n)
+{
+        for (unsigned i = 0; i < n; i++) {
+                if (events[i].type != EV_KEY || events[i].code >= KEY_CNT)
+                        continue;
+                if (events[i].value == 1)
+                        keyset_add(&s->down, events[i].code);
+                else if (events[i].value == 0)
+                        keyset_remove(&s->down, events[i].code);
+        }
+}
+
 /* Frames of motion only, the most frequent ones, are passed on untouched. */
 static bool is_motion(const struct input_event *events, unsigned n)
 {
@@ -319,8 +338,10 @@ void router_frame(struct router *r, struct source *s, struct input_event *events
 {
         struct verdict verdict = { 0 };
 
-        if (r->paused)
+        if (r->paused) {
+                follow(s, events, n);
                 return;
+        }
         if (!is_motion(events, n))
                 n = filter(r, s, events, n, usec, &verdict);
         if (n > 1)

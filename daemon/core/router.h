@@ -65,7 +65,7 @@ struct router {
         struct chord toggle, next;
         uint64_t double_tap_usec;
 
-        struct notice notices[ROUTER_NOTICES_MAX]; /* the oldest are kept if it overflows */
+        struct notice notices[ROUTER_NOTICES_MAX]; /* the oldest are kept if it overflows, and a panic */
         unsigned n_notices;
 
         struct input_event out[FRAME_EVENTS_MAX * 2]; /* scratch for frames that are not passed on as they are */
@@ -104,7 +104,8 @@ int router_toggle(struct router *r, const char *reason);
 /* The next ready target in order. */
 int router_switch_next(struct router *r, const char *reason);
 
-/* Releases everything and forwards nothing until resumed. Goes back to the host. */
+/* Releases everything and forwards nothing until resumed. Goes back to the host.
+ * Frames may come meanwhile; what they press reaches nobody, also afterwards. */
 void router_pause(struct router *r, const char *reason);
 void router_resume(struct router *r);
 /* Reports the source of the next press (NOTICE_IDENTIFIED). */

@@ -17,6 +17,7 @@ struct target;
  * wait, allocate or log. All members are required. */
 struct target_ops {
         /* A frame of source, already filtered, n >= 2 events with the SYN_REPORT.
+         * s is NULL if a merged target gets a frame of no source in particular.
          * The buffer may be changed by the target. */
         void (*frame)(struct target *t, struct source *s, struct input_event *events, unsigned n);
         /* The target becomes active, or is no longer. It holds no key at either moment. */
