@@ -73,12 +73,11 @@ static void dispatch_frames(struct device *d)
         }
 }
 
-/* The input path. Everything but frames is left to device_attend. */
-static void dispatch(struct loop_source *s)
+/* One read(2); false if there is nothing more to be had for now. */
+static bool read_once(struct device *d)
 {
-        struct device *d = CONTAINER_OF(s, struct device, loop_source);
         struct input_event *events;
-        unsigned room;
+        unsigned room, n;
         ssize_t size;
 
         events = frame_reader_space(&d->reader, &room);
@@ -86,15 +85,26 @@ static void dispatch(struct loop_source *s)
         if (size < 0) {
                 d->gone = errno != EAGAIN && errno != EINTR;
                 d->manager->attention |= d->gone;
-                return;
+                return false;
         }
-        frame_reader_filled(&d->reader, (unsigned) ((size_t) size / sizeof(*events)));
+        n = (unsigned) ((size_t) size / sizeof(*events));
+        frame_reader_filled(&d->reader, n);
         if (d->state == DEVICE_GRABBED) {
                 dispatch_frames(d);
-                return;
+        } else {
+                d->reader = (struct frame_reader) { 0 };
+                d->look = d->manager->attention = true;
         }
-        d->reader = (struct frame_reader) { 0 };
-        d->look = d->manager->attention = true;
+        return n == room;
+}
+
+/* The input path. Everything but frames is left to device_attend. */
+static void dispatch(struct loop_source *s)
+{
+        struct device *d = CONTAINER_OF(s, struct device, loop_source);
+
+        while (read_once(d))
+                ;
 }
 
 static void stop_timer(struct device *d)

@@ -54,7 +54,7 @@ sd_event *loop_event(struct loop *l)
 
 int loop_add(struct loop *l, int fd, struct loop_source *s)
 {
-        struct epoll_event ev = { .events = EPOLLIN, .data.ptr = s };
+        struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.ptr = s };
 
         return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
 }

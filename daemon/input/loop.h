@@ -19,7 +19,9 @@
 struct loop;
 
 /* Embedded in what is watched. dispatch runs on the input path: no waiting, no
- * allocation, no log. */
+ * allocation, no log. It is told of a descriptor once each time that something
+ * new has come (EPOLLET: a level would be asked for again before every wait), so
+ * it must read until it gets less than it had room for. */
 struct loop_source {
         void (*dispatch)(struct loop_source *s);
 };

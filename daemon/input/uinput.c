@@ -134,16 +134,19 @@ static void dispatch_leds(struct loop_source *s)
         struct uinput_node *n = CONTAINER_OF(s, struct uinput_node, led_source);
         struct input_event events[16];
         uint32_t leds = n->leds;
-        ssize_t size = read(n->fd, events, sizeof(events));
+        ssize_t size;
 
-        for (ssize_t i = 0; i < size / (ssize_t) sizeof(events[0]); i++) {
-                if (events[i].type != EV_LED || events[i].code >= 32)
-                        continue;
-                if (events[i].value)
-                        leds |= UINT32_C(1) << events[i].code;
-                else
-                        leds &= ~(UINT32_C(1) << events[i].code);
-        }
+        do {
+                size = read(n->fd, events, sizeof(events));
+                for (ssize_t i = 0; i < size / (ssize_t) sizeof(events[0]); i++) {
+                        if (events[i].type != EV_LED || events[i].code >= 32)
+                                continue;
+                        if (events[i].value)
+                                leds |= UINT32_C(1) << events[i].code;
+                        else
+                                leds &= ~(UINT32_C(1) << events[i].code);
+                }
+        } while (size == (ssize_t) sizeof(events));
         if (leds == n->leds)
                 return;
         n->leds = leds;
