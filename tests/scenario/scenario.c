@@ -314,7 +314,7 @@ static int do_next(struct play *p, char **words, unsigned n)
 
 static int do_pause(struct play *p, char **words, unsigned n)
 {
-        router_pause(&p->witness.router, "request");
+        witness_pause(&p->witness, "request");
         return 0;
 }
 

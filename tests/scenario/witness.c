@@ -43,6 +43,11 @@ static struct witness_source *source_of(struct source *s)
         return (struct witness_source *) s; /* its first member */
 }
 
+static unsigned index_of(const struct witness *w, const struct witness_source *s)
+{
+        return (unsigned) (s - w->sources);
+}
+
 static void check_guard(struct witness_target *t)
 {
         const uint16_t *guard = t->target.guard;
@@ -60,7 +65,7 @@ static void check_key(struct witness_target *t, struct keyset *down, const struc
         } else if (ev->value == 1) {
                 if (keyset_has(down, ev->code))
                         complain(w, "%s: +%s while it is down", t->target.name, key_name(ev->code));
-                if (!keyset_has(&w->pressing, ev->code))
+                if (!w->in_frame)
                         complain(w, "%s: +%s from nowhere", t->target.name, key_name(ev->code));
                 keyset_add(down, ev->code);
                 check_guard(t);
@@ -101,10 +106,11 @@ static void on_frame(struct target *target, struct source *source, struct input_
                         complain(w, "%s: a frame of no source", target->name);
                         return;
                 }
-                down = &t->down[s - w->sources];
+                down = &t->down[index_of(w, s)];
         }
         for (unsigned i = 0; i < n; i++)
                 check_event(t, down, &events[i], i == n - 1);
+        model_events_add(&w->delivered, events, n);
         if (w->on_frame)
                 w->on_frame(w, t, s, events, n);
         memset(events, 0xff, n * sizeof(*events)); /* it is the target's */
@@ -135,6 +141,7 @@ static void on_leave(struct target *target)
                 complain(t->witness, "%s: left twice", target->name);
         check_nothing_down(t, "as it is left");
         t->entered = false;
+        model_disown(&t->witness->model);
 }
 
 static const struct target_ops witness_ops = { .frame = on_frame, .enter = on_enter, .leave = on_leave };
@@ -154,7 +161,7 @@ void witness_init(struct witness *w)
 void witness_plug(struct witness *w, struct witness_source *s, const struct keyset *down)
 {
         s->plugged = true;
-        s->physical = *down;
+        w->model.down[index_of(w, s)] = *down;
         s->reader = (struct frame_reader) { 0 };
         router_add_source(&w->router, &s->source, down);
 }
@@ -163,53 +170,102 @@ void witness_unplug(struct witness *w, struct witness_source *s)
 {
         router_remove_source(&w->router, &s->source);
         s->plugged = false;
-        s->physical = (struct keyset) { 0 };
-        if (!keyset_is_empty(&w->host.down[s - w->sources]))
+        w->model.down[index_of(w, s)] = (struct keyset) { 0 };
+        w->model.held[index_of(w, s)] = (struct keyset) { 0 };
+        if (!keyset_is_empty(&w->host.down[index_of(w, s)]))
                 complain(w, "%s was unplugged, but its mirror has a key down", s->name);
 }
 
-/* What the frame says about the keys, independently of the router. */
-static void follow(struct witness_source *s, const struct input_event *events, unsigned n, struct keyset *ret_pressing)
+static bool same_event(const struct input_event *a, const struct input_event *b)
 {
-        *ret_pressing = (struct keyset) { 0 };
-        for (unsigned i = 0; i < n; i++) {
-                if (events[i].type != EV_KEY || events[i].code >= KEY_CNT)
-                        continue;
-                if (events[i].value == 1 && !keyset_has(&s->physical, events[i].code)) {
-                        keyset_add(&s->physical, events[i].code);
-                        keyset_add(ret_pressing, events[i].code);
-                } else if (events[i].value == 0) {
-                        keyset_remove(&s->physical, events[i].code);
-                }
-        }
+        return a->type == b->type && a->code == b->code && a->value == b->value;
 }
 
+static void compare(struct witness *w, const struct witness_source *s, const struct model_verdict *v)
+{
+        const struct model_events *must = &v->events, *did = &w->delivered;
+
+        for (unsigned i = 0; i < must->n; i++)
+                if (i >= did->n || !same_event(&must->items[i], &did->items[i]))
+                        complain(w, "%s: event %u of what its frame should become is another", s->name, i);
+        for (unsigned i = must->n; i < did->n; i++)
+                if (!v->switches || did->items[i].type != EV_KEY || did->items[i].value != 0)
+                        complain(w, "%s: its frame became more than it should", s->name);
+}
+
+/* One call of the router, with the model beside it. */
+struct call {
+        struct witness_source *source;
+        const struct target *before;
+        bool paused;
+        struct model_verdict verdict;
+};
+
+static void call_begin(struct witness *w, struct call *c, struct witness_source *s, const struct input_event *events,
+                       unsigned n)
+{
+        c->source = s;
+        c->before = w->router.active;
+        c->paused = w->router.paused;
+        model_frame(&w->model, &w->router, index_of(w, s), events, n, w->usec, &c->verdict);
+        w->in_frame = true;
+        w->delivered.n = 0;
+}
+
+static void call_end(struct witness *w, const struct call *c)
+{
+        w->in_frame = false;
+        compare(w, c->source, &c->verdict);
+        if (!c->verdict.switches && w->router.active != c->before)
+                complain(w, "%s: switched without a chord", c->source->name);
+        if (w->router.paused != (c->paused || c->verdict.panics))
+                complain(w, "%s: paused without panic, or not paused with it", c->source->name);
+        if (w->router.paused)
+                model_disown(&w->model);
+}
+
+static void frame(struct witness *w, struct witness_source *s, struct input_event *events, unsigned n)
+{
+        static struct call c;
+
+        call_begin(w, &c, s, events, n);
+        router_frame(&w->router, &s->source, events, n, w->usec);
+        call_end(w, &c);
+}
+
+/* The model gets what the header promises: one frame, releases first. */
 static void resync(struct witness *w, struct witness_source *s, const struct keyset *actual)
 {
-        for (unsigned i = 0; i < KEYSET_WORDS; i++)
-                w->pressing.words[i] = actual->words[i] & ~s->physical.words[i];
-        s->physical = *actual;
+        static struct call c;
+        const struct keyset *down = &w->model.down[index_of(w, s)];
+        struct input_event events[KEY_CNT];
+        unsigned n = 0;
+
+        for (int value = 0; value <= 1; value++)
+                for (unsigned key = 0; key < KEY_CNT; key++)
+                        if (keyset_has(down, key) != value && keyset_has(actual, key) == value)
+                                events[n++] = (struct input_event) { .type = EV_KEY, .code = (uint16_t) key, .value = value };
+        call_begin(w, &c, s, events, n);
         router_resync(&w->router, &s->source, actual, w->usec);
+        call_end(w, &c);
 }
 
 static void drain(struct witness *w, struct witness_source *s, const struct keyset *actual)
 {
-        struct input_event *frame;
+        struct input_event *events;
         unsigned n;
 
         for (;;) {
-                switch (frame_reader_next(&s->reader, &frame, &n)) {
+                switch (frame_reader_next(&s->reader, &events, &n)) {
                 case FRAME_NONE:
                         return;
                 case FRAME_READY:
-                        follow(s, frame, n, &w->pressing);
-                        router_frame(&w->router, &s->source, frame, n, w->usec);
+                        frame(w, s, events, n);
                         break;
                 case FRAME_RESYNC:
                         resync(w, s, actual);
                         break;
                 }
-                w->pressing = (struct keyset) { 0 };
         }
 }
 
@@ -248,6 +304,12 @@ void witness_remove_guest(struct witness *w, struct witness_target *t, const cha
         t->known = false;
 }
 
+void witness_pause(struct witness *w, const char *reason)
+{
+        router_pause(&w->router, reason);
+        model_disown(&w->model);
+}
+
 static void check_source(struct witness *w, struct witness_source *s, struct keyset *held)
 {
         for (unsigned i = 0; i < KEYSET_WORDS; i++) {
@@ -255,8 +317,10 @@ static void check_source(struct witness *w, struct witness_source *s, struct key
                         complain(w, "%s: a key is held, but not down", s->name);
                 held->words[i] |= s->source.held.words[i];
         }
-        if (!keyset_equal(&s->source.down, &s->physical))
+        if (!keyset_equal(&s->source.down, &w->model.down[index_of(w, s)]))
                 complain(w, "%s: what is down is not what was pressed", s->name);
+        if (!keyset_equal(&s->source.held, &w->model.held[index_of(w, s)]))
+                complain(w, "%s: what is held is not what was delivered", s->name);
 }
 
 static void check_target(struct witness *w, struct witness_target *t, const struct keyset *held)
@@ -298,12 +362,12 @@ static void let_go(struct witness *w, struct witness_source *s)
         const struct input_event syn = { .type = EV_SYN, .code = SYN_REPORT };
         struct keyset down;
 
-        witness_read(w, s, &syn, 1, &s->physical); /* ends a frame cut short */
-        down = s->physical;
+        witness_read(w, s, &syn, 1, &w->model.down[index_of(w, s)]); /* ends a frame cut short */
+        down = w->model.down[index_of(w, s)];
         KEYSET_FOREACH (key, &down) {
                 const struct input_event up[] = { { .type = EV_KEY, .code = (uint16_t) key }, syn };
 
-                witness_read(w, s, up, ARRAY_SIZE(up), &s->physical);
+                witness_read(w, s, up, ARRAY_SIZE(up), &w->model.down[index_of(w, s)]);
         }
 }
 

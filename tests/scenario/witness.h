@@ -10,15 +10,16 @@
  *   - a key is pressed that the reader of the node believes to be down, or
  *     released that it believes to be up; autorepeat or a LED comes through;
  *   - both keys of the guard pair are down at a guest;
- *   - a press comes out that did not come in at that very moment, so that no
- *     press can reach two targets;
+ *   - what comes of a frame is not what the model says, or a press comes out of
+ *     anything but a frame: so none can reach two targets, and none gets lost;
  *   - a target becomes active, or no longer is, while a key is down there.
  *
  * witness_check looks at what must hold between two steps. */
 
 #include "daemon/core/router.h"
+#include "tests/scenario/model.h"
 
-#define WITNESS_SOURCES_MAX 6
+#define WITNESS_SOURCES_MAX MODEL_SOURCES_MAX
 #define WITNESS_GUESTS_MAX 6
 #define WITNESS_NAME_MAX 16
 
@@ -29,7 +30,6 @@ struct witness_source {
         struct frame_reader reader;
         char name[WITNESS_NAME_MAX];
         bool plugged;
-        struct keyset physical; /* what the events so far say is down */
 };
 
 struct witness_target {
@@ -54,7 +54,9 @@ struct witness {
                          const struct input_event *events, unsigned n);
         void *userdata;
 
-        struct keyset pressing; /* presses that may come out of the call under way */
+        struct model model;
+        bool in_frame; /* the router is at work on one */
+        struct model_events delivered; /* since then */
         char complaint[256]; /* the first; empty: none */
 };
 
@@ -70,6 +72,7 @@ void witness_read(struct witness *w, struct witness_source *s, const struct inpu
 /* Adds a guest that is not ready and has no guard; 0 or negative errno. */
 int witness_add_guest(struct witness *w, struct witness_target *t, const char *name);
 void witness_remove_guest(struct witness *w, struct witness_target *t, const char *reason);
+void witness_pause(struct witness *w, const char *reason);
 
 /* True if nothing is wrong; else w->complaint says what. */
 bool witness_check(struct witness *w);
