@@ -1,0 +1,621 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/guest/guest.h"
+
+#include <time.h>
+
+#include "common/log.h"
+#include "daemon/guest/qmp-route.h"
+#include "daemon/guest/route.h"
+
+/*
+ *             link up      link else  nodes known  attached   failed  detached  stops   runs   answers not/again
+ * ABSENT      [a]          [b]        -            -          -       -         -       -      -
+ * CONNECTING  [a]          [b]        -            -          -       -         -       -      -
+ * WAITING     -            [b]        ATTACHING    -          -       -         -       -      -
+ * ATTACHING   -            [b]        -            [c]        FAILED  -         -       -      -
+ * READY       -            [b]        [d]          -          -       -         PAUSED  -      HUNG/-
+ * PAUSED      -            [b]        [d]          -          -       -         -       READY  HUNG/-
+ * HUNG        -            [b]        [d]          -          -       -         -       -      -/[c]
+ * DETACHING   -            [b]        -            -          FAILED  [e]       -       -      -
+ * DETACHED    -            [b]        -            -          -       -         -       -      -
+ * FAILED      [a]          [b]        WAITING      -          -       -         -       -      -
+ *
+ * [a] WAITING, or DETACHING if the user wants this QEMU to be left alone: what
+ *     an earlier life has left there is taken away
+ * [b] ABSENT, CONNECTING or FAILED, as the route says
+ * [c] READY, or PAUSED if the guest does not run
+ * [d] DETACHING if these are not the devices that are attached: attached anew
+ * [e] WAITING, or DETACHED if the user wants it so
+ *
+ * Entering DETACHING tells vfio-inputd first and waits for its reply, so that
+ * no key is sent to a guest that is about to let go; then the route detaches.
+ * A request to attach leads from DETACHED and FAILED to WAITING, one to detach
+ * from every state in which the link is up to DETACHING.
+ *
+ * FAILED with the link up is tried again a few times, then left to the user, to
+ * new nodes and to the next QEMU.
+ */
+
+#define SECOND_USEC 1000000ULL
+#define REQUEST_TIMEOUT_USEC (10 * SECOND_USEC)
+#define REMOVE_TIMEOUT_USEC (1500 * 1000ULL) /* all of it fits into the two seconds of a stop */
+#define ATTACH_TRIES_MAX 5U
+
+enum request {
+        REQUEST_NONE, /* nobody waits */
+        REQUEST_ATTACH,
+        REQUEST_DETACH,
+};
+
+struct guest {
+        char name[TARGET_NAME_MAX + 1];
+        char *qmp, *user; /* what the route was made from */
+        enum grab_toggle grab_toggle;
+
+        enum guest_state state;
+        char *reason; /* never NULL */
+        enum route_link link;
+        pid_t pid;
+        bool running;
+        char *stopped; /* why it does not run; or NULL */
+
+        bool wanted; /* attached, as far as the user is concerned */
+        pid_t unwanted_pid; /* the QEMU that the user wants to be left alone */
+        bool removing;
+        bool taking; /* while DETACHING: the route is at work */
+        bool gone; /* and said so */
+        unsigned n_failed;
+        unsigned attached_serial; /* of the target whose nodes are attached */
+        struct route_nodes attached_nodes;
+
+        /* what vfio-inputd was told last */
+        unsigned told_serial;
+        bool told_ready;
+        char *told_reason;
+        struct inputd_call *telling; /* owned; until it has replied */
+        bool asked_to_add; /* vfio-inputd has no such target, and was asked to make it */
+
+        enum request request;
+        guest_done_fn done;
+        void *done_userdata;
+
+        sd_event_source *retry; /* owned; FAILED: the next try */
+        sd_event_source *limit; /* owned; of the request, or of the removal */
+
+        struct route *route; /* owned */
+        struct inputd *inputd; /* borrowed */
+        const struct guest_handler *handler;
+        void *userdata;
+};
+
+static const struct {
+        const char *name;
+        enum log_level level;
+} states[GUEST_STATE_MAX_] = {
+        [GUEST_ABSENT] = { "absent", LOG_LEVEL_INFO },
+        [GUEST_CONNECTING] = { "connecting", LOG_LEVEL_DEBUG },
+        [GUEST_WAITING] = { "attaching", LOG_LEVEL_DEBUG },
+        [GUEST_ATTACHING] = { "attaching", LOG_LEVEL_DEBUG },
+        [GUEST_READY] = { "ready", LOG_LEVEL_INFO },
+        [GUEST_PAUSED] = { "paused", LOG_LEVEL_INFO },
+        [GUEST_HUNG] = { "hung", LOG_LEVEL_WARNING },
+        [GUEST_DETACHING] = { "detaching", LOG_LEVEL_DEBUG },
+        [GUEST_DETACHED] = { "detached", LOG_LEVEL_INFO },
+        [GUEST_FAILED] = { "failed", LOG_LEVEL_WARNING },
+};
+
+const char *guest_state_to_string(enum guest_state state)
+{
+        return states[state].name;
+}
+
+const char *guest_name(const struct guest *g)
+{
+        return g->name;
+}
+
+enum guest_state guest_state(const struct guest *g)
+{
+        return g->state;
+}
+
+const char *guest_reason(const struct guest *g)
+{
+        return g->reason;
+}
+
+const char *guest_route(const struct guest *g)
+{
+        return g->route->ops->name;
+}
+
+pid_t guest_pid(const struct guest *g)
+{
+        return g->pid;
+}
+
+bool guest_is_removing(const struct guest *g)
+{
+        return g->removing;
+}
+
+static bool guest_is_attached(const struct guest *g)
+{
+        return g->state == GUEST_READY || g->state == GUEST_PAUSED || g->state == GUEST_HUNG;
+}
+
+static void arm(sd_event_source *timer, uint64_t usec)
+{
+        (void) sd_event_source_set_time_relative(timer, usec);
+        (void) sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+static void guest_finish(struct guest *g, enum guest_result result, const char *reason)
+{
+        if (g->request == REQUEST_NONE)
+                return;
+        g->request = REQUEST_NONE;
+        (void) sd_event_source_set_enabled(g->limit, SD_EVENT_OFF);
+        g->done(result, result == GUEST_OK ? "" : reason, g->done_userdata);
+}
+
+/* Answers a request to attach as soon as the state tells how it went. */
+static void guest_check_attach(struct guest *g)
+{
+        switch (g->state) {
+        case GUEST_READY:
+        case GUEST_PAUSED:
+        case GUEST_HUNG:
+                guest_finish(g, GUEST_OK, "");
+                break;
+        case GUEST_ABSENT:
+        case GUEST_CONNECTING:
+                guest_finish(g, GUEST_NOT_READY, g->reason);
+                break;
+        case GUEST_FAILED:
+                guest_finish(g, g->link == ROUTE_UP ? GUEST_REFUSED : GUEST_NOT_READY, g->reason);
+                break;
+        case GUEST_WAITING:
+                if (!inputd_is_present(g->inputd))
+                        guest_finish(g, GUEST_NOT_READY, g->reason);
+                break;
+        case GUEST_ATTACHING:
+        case GUEST_DETACHING:
+        case GUEST_DETACHED:
+        case GUEST_STATE_MAX_:
+                break;
+        }
+}
+
+static void guest_check_detach(struct guest *g)
+{
+        switch (g->state) {
+        case GUEST_ABSENT:
+        case GUEST_DETACHED:
+                guest_finish(g, GUEST_OK, "");
+                break;
+        case GUEST_CONNECTING:
+                guest_finish(g, GUEST_TIMED_OUT, g->reason);
+                break;
+        case GUEST_FAILED:
+                guest_finish(g, GUEST_REFUSED, g->reason);
+                break;
+        case GUEST_WAITING:
+        case GUEST_ATTACHING:
+        case GUEST_READY:
+        case GUEST_PAUSED:
+        case GUEST_HUNG:
+        case GUEST_DETACHING:
+        case GUEST_STATE_MAX_:
+                break;
+        }
+}
+
+static void guest_check_gone(struct guest *g)
+{
+        if (!g->removing || g->gone)
+                return;
+        if (g->link == ROUTE_UP && g->state != GUEST_DETACHED && g->state != GUEST_FAILED)
+                return;
+        g->gone = true;
+        g->handler->gone(g, g->userdata);
+}
+
+static void guest_take(struct guest *g)
+{
+        g->taking = true;
+        g->route->ops->detach(g->route);
+}
+
+static void on_told(int error, void *userdata)
+{
+        struct guest *g = userdata;
+
+        g->telling = NULL;
+        if (error < 0) {
+                (void) log_warning_errno(error, "Guest %s: vfio-inputd does not take note of its state", g->name);
+                g->told_serial = 0;
+        }
+        if (g->state == GUEST_DETACHING && !g->taking)
+                guest_take(g);
+}
+
+/* Tells vfio-inputd whether the guest reads its nodes, unless it knows. */
+static void guest_tell(struct guest *g)
+{
+        const struct inputd_target *t = inputd_find(g->inputd, g->name);
+        bool ready = t && g->state == GUEST_READY && g->attached_serial == t->serial;
+        const char *reason = ready || g->state != GUEST_READY ? g->reason : "vfio-inputd has just started";
+        int r;
+
+        if (t && g->told_serial == t->serial && g->told_ready == ready && streq(g->told_reason, reason))
+                return;
+        g->telling = inputd_call_forget(g->telling);
+        g->told_serial = 0;
+        if (!t)
+                return;
+        r = inputd_set_ready(g->inputd, g->name, ready, reason, on_told, g, &g->telling);
+        if (r < 0) {
+                (void) log_error_errno(r, "Guest %s: cannot tell vfio-inputd its state", g->name);
+                return;
+        }
+        g->told_serial = t->serial;
+        g->told_ready = ready;
+        free(g->told_reason);
+        g->told_reason = xstrdup(reason);
+}
+
+/* The only door to another state. */
+static void guest_set_state(struct guest *g, enum guest_state state, const char *reason)
+{
+        if (g->state == state && streq(g->reason, reason))
+                return;
+        log_full(states[state].level, 0, "Guest %s: %s%s%s", g->name, states[state].name, *reason ? ": " : "",
+                 reason);
+        g->state = state;
+        reason = xstrdup(reason);
+        free(g->reason);
+        g->reason = (char *) reason;
+        (void) sd_event_source_set_enabled(g->retry, SD_EVENT_OFF);
+        guest_tell(g);
+        if (g->request == REQUEST_ATTACH)
+                guest_check_attach(g);
+        else if (g->request == REQUEST_DETACH)
+                guest_check_detach(g);
+        g->handler->changed(g, g->userdata);
+        guest_check_gone(g);
+}
+
+static void guest_enter_detaching(struct guest *g, const char *reason)
+{
+        g->taking = false;
+        guest_set_state(g, GUEST_DETACHING, reason);
+        if (!g->telling)
+                guest_take(g);
+}
+
+/* Attaches, as soon as there are nodes to attach. */
+static void guest_enter_waiting(struct guest *g)
+{
+        const struct inputd_target *t = inputd_find(g->inputd, g->name);
+
+        if (!t || !t->has_nodes) {
+                guest_set_state(g, GUEST_WAITING,
+                                inputd_is_present(g->inputd) ? "vfio-inputd has no nodes for this guest yet"
+                                                             : "vfio-inputd is not running");
+                return;
+        }
+        g->attached_serial = t->serial;
+        g->attached_nodes = t->nodes;
+        guest_set_state(g, GUEST_ATTACHING, "");
+        g->route->ops->attach(g->route, &g->attached_nodes);
+}
+
+static void guest_enter_attached(struct guest *g)
+{
+        if (g->running)
+                guest_set_state(g, GUEST_READY, "");
+        else
+                guest_set_state(g, GUEST_PAUSED, g->stopped ?: "the guest is paused");
+}
+
+static void guest_enter_failed(struct guest *g, const char *reason)
+{
+        bool again = g->state == GUEST_ATTACHING && !g->removing && g->n_failed < ATTACH_TRIES_MAX;
+
+        guest_set_state(g, GUEST_FAILED, reason);
+        if (again)
+                arm(g->retry, SECOND_USEC << g->n_failed++);
+}
+
+static void guest_on_link_up(struct guest *g, pid_t pid)
+{
+        if (pid == 0 || pid != g->unwanted_pid)
+                g->wanted = true;
+        g->n_failed = 0;
+        if (g->wanted && !g->removing)
+                guest_enter_waiting(g);
+        else
+                guest_enter_detaching(g, "detached on request");
+}
+
+static void on_link(enum route_link link, const char *reason, pid_t pid, void *userdata)
+{
+        struct guest *g = userdata;
+
+        g->link = link;
+        g->pid = pid;
+        if (link != ROUTE_UP) {
+                g->running = false;
+                free(g->stopped);
+                g->stopped = NULL;
+        }
+        switch (link) {
+        case ROUTE_ABSENT:
+                guest_set_state(g, GUEST_ABSENT, reason);
+                break;
+        case ROUTE_CONNECTING:
+                guest_set_state(g, GUEST_CONNECTING, reason);
+                break;
+        case ROUTE_FAILED:
+                guest_set_state(g, GUEST_FAILED, reason);
+                break;
+        case ROUTE_UP:
+                guest_on_link_up(g, pid);
+                break;
+        }
+}
+
+/* Whether the devices attached are those that vfio-inputd has now. */
+static void guest_check_nodes(struct guest *g)
+{
+        const struct inputd_target *t = inputd_find(g->inputd, g->name);
+
+        if (!t || !t->has_nodes)
+                return;
+        if (route_nodes_equal(&t->nodes, &g->attached_nodes)) {
+                if (t->serial != g->attached_serial && g->route->ops->holds(g->route, &t->nodes))
+                        g->attached_serial = t->serial;
+                if (t->serial == g->attached_serial)
+                        return;
+        }
+        guest_enter_detaching(g, "vfio-inputd has made new nodes");
+}
+
+static void on_attached(void *userdata)
+{
+        struct guest *g = userdata;
+
+        if (g->state != GUEST_ATTACHING)
+                return;
+        g->n_failed = 0;
+        guest_enter_attached(g);
+        guest_check_nodes(g);
+}
+
+static void on_failed(const char *reason, void *userdata)
+{
+        struct guest *g = userdata;
+
+        if (g->state == GUEST_ATTACHING || (g->state == GUEST_DETACHING && g->taking))
+                guest_enter_failed(g, reason);
+}
+
+static void on_detached(void *userdata)
+{
+        struct guest *g = userdata;
+
+        if (g->state != GUEST_DETACHING)
+                return;
+        if (g->wanted && !g->removing)
+                guest_enter_waiting(g);
+        else
+                guest_set_state(g, GUEST_DETACHED, g->removing ? g->reason : "detached on request");
+}
+
+/* A guest that shuts down is stopped next: what was said first is why. */
+static void on_running(bool running, const char *reason, void *userdata)
+{
+        struct guest *g = userdata;
+
+        if (running || g->running || !g->stopped) {
+                free(g->stopped);
+                g->stopped = running ? NULL : xstrdup(reason);
+        }
+        g->running = running;
+        if (g->state == GUEST_READY || g->state == GUEST_PAUSED)
+                guest_enter_attached(g);
+}
+
+static void on_answers(bool answers, void *userdata)
+{
+        struct guest *g = userdata;
+
+        if (answers && g->state == GUEST_HUNG)
+                guest_enter_attached(g);
+        else if (!answers && guest_is_attached(g))
+                guest_set_state(g, GUEST_HUNG, "QEMU does not answer");
+}
+
+static const struct route_events route_events = {
+        .link = on_link,
+        .attached = on_attached,
+        .failed = on_failed,
+        .detached = on_detached,
+        .running = on_running,
+        .answers = on_answers,
+};
+
+static void guest_begin(struct guest *g, enum request request, guest_done_fn done, void *userdata)
+{
+        g->request = request;
+        g->done = done;
+        g->done_userdata = userdata;
+        arm(g->limit, REQUEST_TIMEOUT_USEC);
+}
+
+void guest_attach(struct guest *g, guest_done_fn done, void *userdata)
+{
+        if (g->request != REQUEST_NONE || g->state == GUEST_DETACHING || g->removing) {
+                done(GUEST_BUSY, "another request for this guest is under way", userdata);
+                return;
+        }
+        g->wanted = true;
+        guest_begin(g, REQUEST_ATTACH, done, userdata);
+        if (g->state == GUEST_DETACHED || (g->state == GUEST_FAILED && g->link == ROUTE_UP)) {
+                g->n_failed = 0;
+                guest_enter_waiting(g);
+        }
+        guest_check_attach(g);
+}
+
+void guest_detach(struct guest *g, guest_done_fn done, void *userdata)
+{
+        if (g->request != REQUEST_NONE || g->removing) {
+                done(GUEST_BUSY, "another request for this guest is under way", userdata);
+                return;
+        }
+        if (g->link != ROUTE_UP) {
+                done(GUEST_NOT_READY, g->reason, userdata);
+                return;
+        }
+        g->wanted = false;
+        g->unwanted_pid = g->pid;
+        guest_begin(g, REQUEST_DETACH, done, userdata);
+        if (g->state == GUEST_DETACHED)
+                guest_check_detach(g);
+        else if (g->state != GUEST_DETACHING)
+                guest_enter_detaching(g, "detached on request");
+}
+
+void guest_remove(struct guest *g, const char *reason)
+{
+        if (g->removing)
+                return;
+        g->removing = true;
+        guest_finish(g, GUEST_REFUSED, reason);
+        arm(g->limit, REMOVE_TIMEOUT_USEC);
+        if (g->link == ROUTE_UP && g->state != GUEST_DETACHED && g->state != GUEST_DETACHING)
+                guest_enter_detaching(g, reason);
+        else
+                guest_check_gone(g);
+}
+
+void guest_inputd_changed(struct guest *g)
+{
+        const struct inputd_target *t = inputd_find(g->inputd, g->name);
+
+        if (!t && inputd_is_present(g->inputd) && !g->asked_to_add && !g->removing)
+                inputd_add_guest(g->inputd, g->name);
+        g->asked_to_add = !t && inputd_is_present(g->inputd);
+        guest_tell(g);
+
+        switch (g->state) {
+        case GUEST_WAITING:
+                guest_enter_waiting(g);
+                break;
+        case GUEST_READY:
+        case GUEST_PAUSED:
+        case GUEST_HUNG:
+                guest_check_nodes(g);
+                guest_tell(g);
+                break;
+        case GUEST_DETACHING:
+                if (!g->telling && !g->taking)
+                        guest_take(g);
+                break;
+        case GUEST_FAILED:
+                if (g->link == ROUTE_UP && !g->removing && t && t->has_nodes && t->serial != g->attached_serial)
+                        guest_enter_waiting(g);
+                break;
+        case GUEST_ABSENT:
+        case GUEST_CONNECTING:
+        case GUEST_ATTACHING:
+        case GUEST_DETACHED:
+        case GUEST_STATE_MAX_:
+                break;
+        }
+        g->route->ops->set_active(g->route, inputd_is_active(g->inputd, g->name));
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct guest *g = userdata;
+
+        if (g->state == GUEST_FAILED && g->link == ROUTE_UP && g->wanted)
+                guest_enter_waiting(g);
+        return 0;
+}
+
+static int on_limit(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct guest *g = userdata;
+
+        guest_finish(g, GUEST_TIMED_OUT, *g->reason ? g->reason : "it takes too long");
+        if (g->removing && !g->gone) {
+                log_warning("Guest %s: QEMU does not let go of its nodes in time", g->name);
+                g->gone = true;
+                g->handler->gone(g, g->userdata);
+        }
+        return 0;
+}
+
+bool guest_reconfigure(struct guest *g, const struct guest_config *config)
+{
+        if (!streq(g->qmp, config->qmp) || !streq_null(g->user, config->user) ||
+            g->grab_toggle != config->grab_toggle)
+                return false;
+        g->route->ops->set_timeout(g->route, config->timeout_ms);
+        return true;
+}
+
+static int guest_add_timer(struct guest *g, sd_event *event, sd_event_source **ret, sd_event_time_handler_t fn)
+{
+        int r;
+
+        r = sd_event_add_time_relative(event, ret, CLOCK_MONOTONIC, SECOND_USEC, 0, fn, g);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+struct guest *guest_new(sd_event *event, const struct guest_config *config, struct inputd *inputd,
+                        const struct guest_handler *handler, void *userdata)
+{
+        _cleanup_(guest_freep) struct guest *g = xnew0(struct guest, 1);
+
+        memcpy(g->name, config->name, sizeof(g->name));
+        g->qmp = xstrdup(config->qmp);
+        g->user = xstrdup(config->user);
+        g->grab_toggle = config->grab_toggle;
+        g->reason = xstrdup("");
+        g->wanted = true;
+        g->inputd = inputd;
+        g->handler = handler;
+        g->userdata = userdata;
+        if (guest_add_timer(g, event, &g->retry, on_retry) < 0 || guest_add_timer(g, event, &g->limit, on_limit) < 0)
+                return NULL;
+        g->route = qmp_route_new(event, config, &route_events, g);
+        return g->route ? TAKE_PTR(g) : NULL;
+}
+
+struct guest *guest_free(struct guest *g)
+{
+        if (!g)
+                return NULL;
+        route_free(g->route);
+        inputd_call_forget(g->telling);
+        sd_event_source_disable_unref(g->retry);
+        sd_event_source_disable_unref(g->limit);
+        free(g->told_reason);
+        free(g->reason);
+        free(g->qmp);
+        free(g->user);
+        free(g);
+        return NULL;
+}
+
+void guest_start(struct guest *g)
+{
+        g->route->ops->start(g->route);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/guest/manager.h"
+
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "common/config.h"
+#include "common/log.h"
+#include "daemon/guest/dac.h"
+#include "daemon/guest/inputd-proxy.h"
+
+#define STOP_TIMEOUT_USEC 2000000ULL
+
+struct manager {
+        sd_event *event; /* referenced */
+        sd_event_source *sweep; /* owned; frees guests that are gone */
+        sd_event_source *limit; /* owned; of the stop */
+        const char *config_path;
+        struct config *config; /* owned; NULL before the start */
+        struct inputd *inputd; /* owned */
+        struct guest **guests; /* owned */
+        unsigned n_guests;
+        struct guest **gone; /* borrowed from guests; to be freed by the sweep */
+        unsigned n_gone;
+        bool stopping;
+        const struct manager_handler *handler; /* or NULL */
+        void *userdata;
+};
+
+unsigned manager_n_guests(const struct manager *m)
+{
+        return m->n_guests;
+}
+
+struct guest *manager_guest(const struct manager *m, unsigned i)
+{
+        return m->guests[i];
+}
+
+struct guest *manager_find(const struct manager *m, const char *name)
+{
+        for (unsigned i = 0; i < m->n_guests; i++)
+                if (streq(guest_name(m->guests[i]), name))
+                        return m->guests[i];
+        return NULL;
+}
+
+void manager_set_handler(struct manager *m, const struct manager_handler *handler, void *userdata)
+{
+        m->handler = handler;
+        m->userdata = userdata;
+}
+
+/* The guest's section if it is one for us, or NULL. */
+static const struct guest_config *manager_guest_config(const struct manager *m, const char *name)
+{
+        const struct guest_config *c = m->config ? config_find_guest(m->config, name) : NULL;
+
+        return c && c->qmp ? c : NULL;
+}
+
+static void manager_tell_systemd(const struct manager *m)
+{
+        unsigned ready = 0;
+
+        for (unsigned i = 0; i < m->n_guests; i++)
+                if (guest_state(m->guests[i]) == GUEST_READY)
+                        ready++;
+        (void) sd_notifyf(false, "STATUS=%u %s, %u ready", m->n_guests, m->n_guests == 1 ? "guest" : "guests",
+                          ready);
+}
+
+static void on_guest_changed(struct guest *g, void *userdata)
+{
+        struct manager *m = userdata;
+
+        manager_tell_systemd(m);
+        if (m->handler)
+                m->handler->changed(g, m->userdata);
+}
+
+static void on_guest_gone(struct guest *g, void *userdata)
+{
+        struct manager *m = userdata;
+
+        m->gone = xreallocarray(m->gone, m->n_gone + 1, sizeof(*m->gone));
+        m->gone[m->n_gone++] = g;
+        (void) sd_event_source_set_enabled(m->sweep, SD_EVENT_ONESHOT);
+}
+
+static const struct guest_handler guest_handler = {
+        .changed = on_guest_changed,
+        .gone = on_guest_gone,
+};
+
+static void manager_add(struct manager *m, const struct guest_config *config)
+{
+        struct guest *g;
+
+        g = guest_new(m->event, config, m->inputd, &guest_handler, m);
+        if (!g) {
+                log_error("Guest %s: cannot be set up", config->name);
+                return;
+        }
+        m->guests = xreallocarray(m->guests, m->n_guests + 1, sizeof(*m->guests));
+        m->guests[m->n_guests++] = g;
+        if (m->handler)
+                m->handler->added(g, m->userdata);
+        guest_start(g);
+        guest_inputd_changed(g);
+}
+
+/* Makes the guests those of the configuration. One that needs to start anew is
+ * added by the sweep, when its former self is gone. */
+static void manager_apply(struct manager *m)
+{
+        for (unsigned i = 0; i < m->n_guests; i++) {
+                const struct guest_config *c = manager_guest_config(m, guest_name(m->guests[i]));
+
+                if (!c)
+                        guest_remove(m->guests[i], "the guest was removed from the configuration");
+                else if (!guest_reconfigure(m->guests[i], c))
+                        guest_remove(m->guests[i], "the guest's configuration has changed");
+        }
+        for (unsigned i = 0; i < m->config->n_guests; i++)
+                if (m->config->guests[i].qmp && !manager_find(m, m->config->guests[i].name))
+                        manager_add(m, &m->config->guests[i]);
+        manager_tell_systemd(m);
+}
+
+static void manager_drop(struct manager *m, struct guest *g)
+{
+        for (unsigned i = 0; i < m->n_guests; i++)
+                if (m->guests[i] == g)
+                        m->guests[i] = m->guests[--m->n_guests];
+        if (m->handler)
+                m->handler->removed(g, m->userdata);
+        guest_free(g);
+}
+
+static int on_sweep(sd_event_source *source, void *userdata)
+{
+        struct manager *m = userdata;
+
+        while (m->n_gone > 0) {
+                struct guest *g = m->gone[--m->n_gone];
+                _autofree_ char *name = xstrdup(guest_name(g));
+
+                manager_drop(m, g);
+                if (!m->stopping && inputd_is_present(m->inputd) && !config_find_guest(m->config, name))
+                        inputd_remove_guest(m->inputd, name);
+        }
+        if (!m->stopping)
+                manager_apply(m);
+        else if (m->n_guests == 0)
+                return sd_event_exit(m->event, EXIT_SUCCESS);
+        return 0;
+}
+
+static void on_inputd_changed(void *userdata)
+{
+        struct manager *m = userdata;
+
+        for (unsigned i = 0; i < m->n_guests; i++)
+                guest_inputd_changed(m->guests[i]);
+}
+
+static void on_inputd_reloaded(void *userdata)
+{
+        manager_reload(userdata);
+}
+
+static const struct inputd_handler inputd_handler = {
+        .changed = on_inputd_changed,
+        .reloaded = on_inputd_reloaded,
+};
+
+static int manager_load(struct manager *m)
+{
+        _autofree_ char *error = NULL;
+        struct config *config;
+        int r;
+
+        r = config_load(m->config_path, &config, &error);
+        if (r < 0) {
+                log_error("%s", error ?: strerror(-r));
+                return r;
+        }
+        config_free(m->config);
+        m->config = config;
+        return 0;
+}
+
+static bool is_ours(const char *guest, void *userdata)
+{
+        return manager_guest_config(userdata, guest);
+}
+
+int manager_start(struct manager *m)
+{
+        int r;
+
+        r = manager_load(m);
+        if (r < 0)
+                return r;
+        /* What a life that was cut short has left to guests that are ours no more. */
+        r = dac_revoke_all(is_ours, m);
+        if (r < 0)
+                (void) log_warning_errno(r, "Cannot give all nodes of former guests back to root");
+        manager_apply(m);
+        return 0;
+}
+
+void manager_reload(struct manager *m)
+{
+        if (m->stopping)
+                return;
+        if (manager_load(m) < 0) {
+                log_error("The configuration in use stays");
+                return;
+        }
+        log_info("Configuration read again");
+        manager_apply(m);
+}
+
+static int on_stop_limit(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct manager *m = userdata;
+
+        log_warning("Not all guests were detached in time");
+        return sd_event_exit(m->event, EXIT_SUCCESS);
+}
+
+void manager_stop(struct manager *m)
+{
+        if (m->stopping)
+                return;
+        m->stopping = true;
+        (void) sd_notify(false, "STOPPING=1");
+        (void) sd_event_add_time_relative(m->event, &m->limit, CLOCK_MONOTONIC, STOP_TIMEOUT_USEC, 0, on_stop_limit,
+                                          m);
+        for (unsigned i = 0; i < m->n_guests; i++)
+                guest_remove(m->guests[i], "vfio-guestd is stopping");
+        if (m->n_guests == 0)
+                (void) sd_event_exit(m->event, EXIT_SUCCESS);
+}
+
+int manager_new(sd_event *event, sd_bus *bus, const char *config_path, struct manager **ret)
+{
+        _cleanup_(manager_freep) struct manager *m = xnew0(struct manager, 1);
+        int r;
+
+        m->event = sd_event_ref(event);
+        m->config_path = config_path;
+        r = sd_event_add_defer(event, &m->sweep, on_sweep, m);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(m->sweep, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = inputd_new(bus, &inputd_handler, m, &m->inputd);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(m);
+        return 0;
+}
+
+struct manager *manager_free(struct manager *m)
+{
+        if (!m)
+                return NULL;
+        for (unsigned i = 0; i < m->n_guests; i++)
+                guest_free(m->guests[i]);
+        free(m->guests);
+        free(m->gone);
+        inputd_free(m->inputd);
+        config_free(m->config);
+        sd_event_source_disable_unref(m->sweep);
+        sd_event_source_disable_unref(m->limit);
+        sd_event_unref(m->event);
+        free(m);
+        return NULL;
+}

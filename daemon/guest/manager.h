@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* All guests: which there are, by the configuration, and their beginning and end. */
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "daemon/guest/guest.h"
+
+struct manager;
+
+/* What the manager tells the bus. */
+struct manager_handler {
+        void (*added)(struct guest *g, void *userdata);
+        void (*changed)(struct guest *g, void *userdata);
+        void (*removed)(struct guest *g, void *userdata); /* it is still there, for the last time */
+};
+
+/* config_path must stay valid. */
+int manager_new(sd_event *event, sd_bus *bus, const char *config_path, struct manager **ret);
+struct manager *manager_free(struct manager *m);
+DEFINE_CLEANUP(struct manager *, manager_free);
+void manager_set_handler(struct manager *m, const struct manager_handler *handler, void *userdata);
+
+/* Reads the configuration for the first time and begins. The error is logged. */
+int manager_start(struct manager *m);
+/* Reads it again. The running one stays if there is a mistake, which is logged. */
+void manager_reload(struct manager *m);
+/* Detaches all guests in limited time, then ends the event loop. */
+void manager_stop(struct manager *m);
+
+unsigned manager_n_guests(const struct manager *m);
+struct guest *manager_guest(const struct manager *m, unsigned i);
+/* The guest of that name, or NULL. */
+struct guest *manager_find(const struct manager *m, const char *name);
