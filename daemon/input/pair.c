@@ -22,36 +22,37 @@ static bool is_keyboard_key(unsigned code)
                (code > BTN_DPAD_RIGHT && code < BTN_TRIGGER_HAPPY);
 }
 
-/* Returns how many more frames of one click the wheel event asks for, and
- * leaves one click in it. */
-static int split_wheel(struct input_event *ev)
+struct wheel {
+        struct input_event click;
+        int more; /* frames of one click that are to follow */
+};
+
+/* Leaves one click in the event and notes the others. */
+static void split_wheel(struct input_event *ev, struct wheel *w)
 {
         int clicks = ev->value > PAIR_WHEEL_CLICKS_MAX    ? PAIR_WHEEL_CLICKS_MAX
                      : ev->value < -PAIR_WHEEL_CLICKS_MAX ? PAIR_WHEEL_CLICKS_MAX
                                                           : abs(ev->value);
 
-        if (clicks <= 1)
-                return 0;
+        if (clicks <= 1 || w->more > 0)
+                return;
         ev->value = ev->value < 0 ? -1 : 1;
-        return clicks - 1;
+        *w = (struct wheel) { *ev, clicks - 1 };
 }
 
 void pair_split(const struct input_event *events, unsigned n, struct input_event *keyboard, unsigned *ret_keyboard,
                 struct input_event *pointer, unsigned *ret_pointer)
 {
+        struct wheel wheels[2] = { 0 }; /* vertical, horizontal */
         unsigned n_keyboard = 0, n_pointer = 0;
-        struct input_event wheel = { 0 };
-        int clicks = 0;
 
         for (unsigned i = 0; i < n; i++) {
                 const struct input_event *ev = &events[i];
 
                 if (ev->type == EV_REL || (ev->type == EV_KEY && is_pointer_button(ev->code))) {
                         pointer[n_pointer] = *ev;
-                        if (ev->type == EV_REL && (ev->code == REL_WHEEL || ev->code == REL_HWHEEL) && clicks == 0) {
-                                clicks = split_wheel(&pointer[n_pointer]);
-                                wheel = pointer[n_pointer];
-                        }
+                        if (ev->type == EV_REL && (ev->code == REL_WHEEL || ev->code == REL_HWHEEL))
+                                split_wheel(&pointer[n_pointer], &wheels[ev->code == REL_HWHEEL]);
                         n_pointer++;
                 } else if (ev->type == EV_KEY && is_keyboard_key(ev->code)) {
                         keyboard[n_keyboard++] = *ev;
@@ -61,10 +62,11 @@ void pair_split(const struct input_event *events, unsigned n, struct input_event
                 keyboard[n_keyboard++] = syn_report;
         if (n_pointer > 0)
                 pointer[n_pointer++] = syn_report;
-        for (; clicks > 0; clicks--) {
-                pointer[n_pointer++] = wheel;
-                pointer[n_pointer++] = syn_report;
-        }
+        for (size_t i = 0; i < ARRAY_SIZE(wheels); i++)
+                for (; wheels[i].more > 0; wheels[i].more--) {
+                        pointer[n_pointer++] = wheels[i].click;
+                        pointer[n_pointer++] = syn_report;
+                }
         *ret_keyboard = n_keyboard;
         *ret_pointer = n_pointer;
 }
