@@ -1,0 +1,62 @@
+"""Fixtures for the tests that run inside the test machine.
+
+hw        the machine's hardware (hw.py); keys are up and plugs pulled after the test
+keyboard  a reader at the node of the PS/2 keyboard, which every test can press
+mouse     a reader at the node of the PS/2 mouse
+guest     a running nested guest (guest.py)
+journal   the journal since the test began (journal.py)
+
+A failed test shows what our units wrote meanwhile.
+"""
+
+import pytest
+
+from guest import Guest
+from hw import Hardware
+from journal import Journal
+from nodes import Node, wait_for_node
+
+STARTED = pytest.StashKey()
+
+
+@pytest.fixture
+def hw():
+    hardware = Hardware()
+    yield hardware
+    hardware.let_go()
+
+
+@pytest.fixture
+def keyboard():
+    with Node(wait_for_node(phys="isa0060/serio0/input0")) as node:
+        yield node
+
+
+@pytest.fixture
+def mouse():
+    with Node(wait_for_node(phys="isa0060/serio1/input0")) as node:
+        yield node
+
+
+@pytest.fixture
+def guest():
+    with Guest() as guest:
+        yield guest
+
+
+@pytest.fixture
+def journal(request):
+    return request.node.stash[STARTED]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    item.stash[STARTED] = Journal()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed and STARTED in item.stash:
+        report.sections.append(("journal", item.stash[STARTED].report()))
