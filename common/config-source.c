@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "common/text.h"
+
 /* A name does not start with a digit or '-'. */
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_*-"
 
@@ -22,14 +24,11 @@ struct scan {
 char *config_vmessage(const char *file, unsigned line, const char *format, va_list ap)
 {
         char text[1024]; /* what does not fit is cut off */
-        char *message;
+        _autofree_ char *message = NULL;
 
         (void) vsnprintf(text, sizeof(text), format, ap);
         message = line ? xasprintf("%s:%u: %s", file, line, text) : xasprintf("%s: %s", file, text);
-        for (char *c = message; *c; c++)
-                if (*c < ' ' || *c > '~')
-                        *c = '?';
-        return message;
+        return text_printable(message);
 }
 
 char *config_message(const char *file, unsigned line, const char *format, ...)

@@ -29,7 +29,7 @@ int config_source_read(const char *path, char **ret_text, size_t *ret_size, char
 int config_source_check(const char *text, size_t size, const char *name, const char *include_dir,
                         char **ret_error);
 
-/* "FILE:LINE: MESSAGE" (no LINE if it is 0) in printable ASCII, so that it can
- * go to a log and over the bus whatever the file had in it. */
+/* "FILE:LINE: MESSAGE" (no LINE if it is 0), printable whatever the file had in
+ * it. Owned by the caller. */
 char *config_message(const char *file, unsigned line, const char *format, ...) _printf_(3, 4);
 char *config_vmessage(const char *file, unsigned line, const char *format, va_list ap) _printf_(3, 0);

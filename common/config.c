@@ -171,8 +171,8 @@ static int parse_string(struct parse *p, const struct setting *def, config_setti
         if (!value)
                 return fail_type(p, def, s, "a string");
         if (!*value || strlen(value) > def->max)
-                return fail(p, s, "\"%s\" is %s; expected one to %u characters", def->name, *value ? "too long" : "empty",
-                            def->max);
+                return fail(p, s, "\"%s\" is %s; expected one to %u characters", def->name,
+                            *value ? "too long" : "empty", def->max);
         *(char **) dest = xstrdup(value);
         return 0;
 }
@@ -194,8 +194,8 @@ static int parse_name(struct parse *p, const struct setting *def, config_setting
                 return fail_type(p, def, s, "a string");
         if (!target_name_is_valid(value))
                 return fail(p, s,
-                            "\"%s\" is \"%.64s\"; expected one to %d of a-z 0-9 . _ -, a letter or digit first, and not "
-                            "\"" TARGET_HOST "\"",
+                            "\"%s\" is \"%.64s\"; expected one to %d of a-z 0-9 . _ -, a letter or digit first, "
+                            "and not \"" TARGET_HOST "\"",
                             def->name, value, TARGET_NAME_MAX);
         memcpy(dest, value, strlen(value) + 1);
         return 0;
@@ -251,7 +251,8 @@ static int parse_hotkey_keys(struct parse *p, const struct setting *def, config_
                 return 0;
         if (bad < n)
                 return fail(p, config_setting_get_elem(s, bad),
-                            "unknown key \"%.64s\" in \"%s\"; expected a name such as \"leftctrl\", \"f12\" or \"btn_side\"",
+                            "unknown key \"%.64s\" in \"%s\"; expected a name such as \"leftctrl\", \"f12\" or "
+                            "\"btn_side\"",
                             names[bad], def->name);
         return fail(p, s, "the keys of \"%s\" do not go together; expected " HOTKEY_EXPECTED, def->name);
 }
@@ -363,8 +364,9 @@ static int match_check(struct parse *p, config_setting_t *s, const void *item)
         const struct device_match *m = item;
 
         if (!m->name && !m->phys && m->vendor < 0 && m->product < 0)
-                return fail(p, s, "empty group, which would match every device; expected \"name\", \"phys\", \"vendor\" or "
-                                  "\"product\" in it");
+                return fail(p, s,
+                            "empty group, which would match every device; expected \"name\", \"phys\", \"vendor\" "
+                            "or \"product\" in it");
         return 0;
 }
 
@@ -493,7 +495,8 @@ static int check_hotkey(struct parse *p, const struct hotkey_use *u, const struc
         for (unsigned i = 0; i < n; i++)
                 if (u->hotkey->n_keys > 0 && hotkey_equal(u->hotkey, others[i].hotkey))
                         return fail(p, u->setting ? u->setting : others[i].setting,
-                                    "%s and %s are the same hotkey; expected different ones", others[i].owner, u->owner);
+                                    "%s and %s are the same hotkey; expected different ones", others[i].owner,
+                                    u->owner);
         return 0;
 }
 

@@ -80,7 +80,7 @@ DEFINE_CLEANUP(struct config *, config_free);
 /* Reads path. 0 with *ret owned by the caller (defaults if there is no such
  * file). On a mistake a negative errno with *ret_error, owned by the caller:
  * "FILE:LINE: what is wrong; expected what" (no LINE if the file as a whole is
- * at fault), in printable ASCII. */
+ * at fault), in one printable line. */
 int config_load(const char *path, struct config **ret, char **ret_error);
 /* The same for text in memory. name: of the file, for messages. include_dir:
  * where @include looks for files, NULL: it is a mistake. */
