@@ -294,6 +294,8 @@ static void print_actual(unsigned bits)
 
 static void print_read(const struct step *s)
 {
+        const struct input_event *last = &s->events[s->n - 1];
+
         printf("%s", source_names[s->who]);
         for (unsigned i = 0; i < s->n; i++) {
                 const struct input_event *ev = &s->events[i];
@@ -304,50 +306,65 @@ static void print_read(const struct step *s)
                         printf(" dropped");
                 else if (ev->type != EV_SYN)
                         printf(" %s", word);
-                else if (i < s->n - 1)
+                else if (ev != last)
                         printf(" syn");
         }
-        if (s->events[s->n - 1].type != EV_SYN || s->events[s->n - 1].code != SYN_REPORT)
+        if (last->type != EV_SYN || last->code != SYN_REPORT)
                 printf(" ...");
         printf(" now:");
         print_actual(s->actual);
-        putchar('\n');
 }
 
 static void print_guest(unsigned i)
 {
         static const char *const hotkeys[GUESTS] = { "leftmeta f1", "leftmeta leftctrl s", "rightmeta rightmeta" };
 
-        printf("wait 1000ms\nguest %s\nhotkey %s %s\nguard %s %s\nlost %s never seen\n", guest_names[i], guest_names[i], hotkeys[i],
-               guest_names[i], i == 2 ? "leftctrl rightctrl" : "leftmeta rightmeta", guest_names[i]);
+        printf("wait 1000ms\nguest %s\nhotkey %s %s\nguard %s %s\nlost %s never seen", guest_names[i], guest_names[i],
+               hotkeys[i], guest_names[i], i == 2 ? "leftctrl rightctrl" : "leftmeta rightmeta", guest_names[i]);
 }
 
-static void print_step(const struct step *s)
+static void print_words(const struct step *s)
 {
         static const char *const verbs[STEP_KINDS] = {
-                [STEP_UNPLUG] = "unplug", [STEP_REMOVE] = "remove", [STEP_READY] = "ready",
-                [STEP_SWITCH] = "switch", [STEP_TOGGLE] = "toggle", [STEP_NEXT] = "next",
-                [STEP_PAUSE] = "pause",   [STEP_RESUME] = "resume", [STEP_IDENTIFY] = "identify",
+                [STEP_REMOVE] = "remove", [STEP_READY] = "ready", [STEP_SWITCH] = "switch",   [STEP_TOGGLE] = "toggle",
+                [STEP_NEXT] = "next",     [STEP_PAUSE] = "pause", [STEP_RESUME] = "resume",   [STEP_IDENTIFY] = "identify",
         };
 
-        if (s->kind == STEP_READ)
+        switch (s->kind) {
+        case STEP_READ:
                 print_read(s);
-        else if (s->kind == STEP_WAIT)
-                printf("wait %ums\n", s->usec / 1000);
-        else if (s->kind == STEP_GUEST)
-                print_guest(s->who);
-        else if (s->kind == STEP_LOST)
-                printf("lost %s chance\n", guest_names[s->who]);
-        else if (s->kind == STEP_PLUG) {
+                break;
+        case STEP_PLUG:
                 printf("plug %s ", source_names[s->who]);
                 print_actual(s->actual);
-                putchar('\n');
-        } else if (s->kind == STEP_UNPLUG)
-                printf("unplug %s\n", source_names[s->who]);
-        else if (s->kind == STEP_REMOVE || s->kind == STEP_READY || s->kind == STEP_SWITCH)
-                printf("%s %s\n", verbs[s->kind], s->who == GUESTS ? TARGET_HOST : guest_names[s->who]);
-        else
-                printf("%s\n", verbs[s->kind]);
+                break;
+        case STEP_UNPLUG:
+                printf("unplug %s", source_names[s->who]);
+                break;
+        case STEP_GUEST:
+                print_guest(s->who);
+                break;
+        case STEP_LOST:
+                printf("lost %s chance", guest_names[s->who]);
+                break;
+        case STEP_REMOVE:
+        case STEP_READY:
+        case STEP_SWITCH:
+                printf("%s %s", verbs[s->kind], s->who == GUESTS ? TARGET_HOST : guest_names[s->who]);
+                break;
+        case STEP_WAIT:
+                printf("wait %ums", s->usec / 1000);
+                break;
+        case STEP_TOGGLE:
+        case STEP_NEXT:
+        case STEP_PAUSE:
+        case STEP_RESUME:
+        case STEP_IDENTIFY:
+                printf("%s", verbs[s->kind]);
+                break;
+        case STEP_KINDS:
+                break;
+        }
 }
 
 static void report(struct witness *w, struct step *steps, unsigned n)
@@ -358,8 +375,10 @@ static void report(struct witness *w, struct step *steps, unsigned n)
         printf("In %u steps: %s\n\n== found by chance\ndoubletap 300ms\nhotkey toggle leftctrl rightctrl\n"
                "hotkey next scrolllock scrolllock\nhotkey host f1 btn_side\n",
                n, w->complaint);
-        for (unsigned i = 0; i < n; i++)
-                print_step(&steps[i]);
+        for (unsigned i = 0; i < n; i++) {
+                print_words(&steps[i]);
+                printf(" => *\n");
+        }
 }
 
 static uint64_t from_environment(const char *name, uint64_t otherwise)
