@@ -17,7 +17,6 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,7 +65,7 @@ class Receiver:
         self._packet = []
         threading.Thread(target=self._read, args=(fd,), daemon=True).start()
 
-    def expect(self, *expected, timeout=15):
+    def expect(self, *expected, timeout=30):
         """The next events are exactly these; events not asked for yet stay for the next call."""
         got = self._take(len(expected), timeout)
         assert got == list(expected), f"the guest received {got}, expected {list(expected)}"
@@ -198,12 +197,9 @@ class Guest(Receiver):
     def kill(self):
         self.process.kill()
         self.process.wait()
-        self.qmp_close()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def qmp_close(self):
         for each in self._sockets:
             each.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def key_name(code):

@@ -216,10 +216,12 @@ def building(directory):
 
 @contextlib.contextmanager
 def one_builder():
-    """Two runs at once do not build the same thing twice."""
+    """Two runs at once do not build the same thing twice; what a killed one has left is removed."""
     BUILD.mkdir(exist_ok=True)
     with open(BUILD / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in (*BUILD.glob("partial-*"), *BUILD.glob("root-*")):
+            shutil.rmtree(left)
         yield
 
 

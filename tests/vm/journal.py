@@ -21,7 +21,7 @@ class Journal:
         """What our units and the kernel's access control had to say, for a person."""
         return self._read("short-monotonic", OUR_UNITS, "+", "_TRANSPORT=audit")
 
-    def wait(self, pattern, *units, timeout=15):
+    def wait(self, pattern, *units, timeout=30):
         """The first message since then that matches; waits for it if it has not come yet."""
         follow = subprocess.Popen(self._command("cat", units) + ["--follow", "--lines=all"], stdout=subprocess.PIPE)
         try:

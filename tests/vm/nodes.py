@@ -22,7 +22,7 @@ AFTER_UDEV = 2  # multicast group: events that udev's rules are done with
 AUTOREPEAT = 2
 
 
-def wait_for(condition, timeout=15, wake=(), what="the expected state"):
+def wait_for(condition, timeout=30, wake=(), what="the expected state"):
     """Wait until condition() is true, and return what it returned.
 
     It is looked at again whenever one of the descriptors in `wake` is readable;
@@ -54,7 +54,7 @@ def find_nodes(**attributes):
     return sorted(found, key=lambda path: int(path.removeprefix("/dev/input/event")))
 
 
-def wait_for_node(timeout=15, **attributes):
+def wait_for_node(timeout=30, **attributes):
     """The path of the one node with these attributes, as soon as there is one."""
     with UdevEvents() as udev:
         found = wait_for(lambda: udev.drain() or find_nodes(**attributes), timeout, [udev], f"a node with {attributes}")
@@ -62,7 +62,7 @@ def wait_for_node(timeout=15, **attributes):
     return found[0]
 
 
-def wait_until_gone(path, timeout=15):
+def wait_until_gone(path, timeout=30):
     with UdevEvents() as udev:
         wait_for(lambda: udev.drain() or not os.path.exists(path), timeout, [udev], f"the end of {path}")
 
@@ -107,7 +107,7 @@ class Node:
     def close(self):
         self._file.close()
 
-    def expect(self, *expected, timeout=15):
+    def expect(self, *expected, timeout=30):
         """The next events are exactly these (name, value) pairs; see read() for what counts."""
         wait_for(lambda: self._fill() >= len(expected), timeout, [self],
                  f"{list(expected)} at {self.path}, where {self._events} was read,")
@@ -127,7 +127,7 @@ class Node:
         return {libevdev.evbit(EV_KEY, 8 * at + bit).name
                 for at, byte in enumerate(bits) for bit in range(8) if byte >> bit & 1}
 
-    def wait_repeats(self, key, count, timeout=15):
+    def wait_repeats(self, key, count, timeout=30):
         """Wait for that many autorepeats of the key; other events are thrown away."""
         seen = 0
 

@@ -7,10 +7,17 @@ import pytest
 
 from guest import Mouse
 from hw import HardwareError
+from journal import OUR_UNITS
 from nodes import Node, wait_for_node, wait_until_gone
 
 USB_KEYBOARD = "QEMU QEMU USB Keyboard"
 USB_MOUSE = "QEMU QEMU USB Mouse"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_our_service():
+    """Where it is installed it would grab what these tests want to read."""
+    subprocess.run(["systemctl", "stop", *OUR_UNITS], stderr=subprocess.DEVNULL)
 
 
 def test_key_of_the_ps2_keyboard_arrives(hw, keyboard):
