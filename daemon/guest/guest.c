@@ -307,7 +307,7 @@ static void guest_enter_waiting(struct guest *g)
         }
         g->attached_serial = t->serial;
         g->attached_nodes = t->nodes;
-        guest_set_state(g, GUEST_ATTACHING, "");
+        guest_set_state(g, GUEST_ATTACHING, "its nodes are being attached");
         g->route->ops->attach(g->route, &g->attached_nodes);
 }
 

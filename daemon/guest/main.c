@@ -17,9 +17,9 @@ static const char help_text[] = "Usage: vfio-guestd [OPTION...]\n"
                                 "\n"
                                 "Gives virtual machines the keyboard and pointer that vfio-inputd makes for them.\n"
                                 "\n"
-                                "  --config FILE  read FILE instead of " VFIO_CONFIG_FILE "\n"
-                                "  --help         show this text\n"
-                                "  --version      show the version\n";
+                                "  -c, --config=FILE  read FILE instead of " VFIO_CONFIG_FILE "\n"
+                                "  -h, --help         show this help\n"
+                                "      --version      show the version\n";
 
 /* 0 to go on, 1 if there is nothing left to do, -EINVAL. */
 static int parse_arguments(int argc, char **argv, const char **ret_config)
@@ -32,7 +32,7 @@ static int parse_arguments(int argc, char **argv, const char **ret_config)
         };
         int option;
 
-        while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+        while ((option = getopt_long(argc, argv, "c:h", options, NULL)) >= 0) {
                 switch (option) {
                 case 'c':
                         *ret_config = optarg;
