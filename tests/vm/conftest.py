@@ -5,6 +5,8 @@ keyboard  a reader at the node of the PS/2 keyboard, which every test can press
 mouse     a reader at the node of the PS/2 mouse
 guest     a running nested guest (guest.py)
 journal   the journal since the test began (journal.py)
+service   vfio-inputd, running as installed (service.py)
+vm        a nested guest that the service feeds, by the name "vm"
 
 A failed test shows what our units wrote meanwhile.
 """
@@ -15,6 +17,7 @@ from guest import Guest
 from hw import Hardware
 from journal import Journal
 from nodes import Node, wait_for_node
+from service import QMP, Service, make_guest_directory
 
 STARTED = pytest.StashKey()
 
@@ -42,6 +45,33 @@ def mouse():
 def guest():
     with Guest() as guest:
         yield guest
+
+
+@pytest.fixture
+def service(hw):
+    service = Service()
+    service.reset()
+    yield service
+    hw.let_go()
+
+
+@pytest.fixture(scope="session")
+def long_lived():
+    """The nested guest that tests share, as long as none has killed it."""
+    guests = []
+    yield guests
+    for guest in guests:
+        guest.kill()
+
+
+@pytest.fixture
+def vm(service, long_lived):
+    if not long_lived or long_lived[-1].process.poll() is not None:
+        make_guest_directory()
+        long_lived.append(Guest(monitor=QMP))
+    service.wait_ready("vm")
+    long_lived[-1].take_all()
+    return long_lived[-1]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import fcntl
 import os
 import select
 import socket
+import struct
 import time
 from pathlib import Path
 
@@ -140,7 +141,8 @@ class Node:
 
     def set_led(self, led, value):
         """Switch a light as a desktop does: LED_CAPSL, 0 or 1."""
-        self.device.set_leds([(libevdev.evbit("EV_LED", led), value)])
+        for type, code in ((libevdev.EV_LED.value, libevdev.evbit("EV_LED", led).value), (0, 0)):
+            os.write(self.fileno(), struct.pack("llHHi", 0, 0, type, code, value if type else 0))
 
     def _fill(self):
         for event in self.device.events():
