@@ -56,3 +56,12 @@ char *text_printable(const char *s)
         }
         return copy;
 }
+
+void text_cut(char *s, size_t max)
+{
+        if (strlen(s) <= max)
+                return;
+        while (max > 0 && ((unsigned char) s[max] & 0xc0) == 0x80)
+                max--;
+        s[max] = 0;
+}

@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/text.h"
 #include "daemon/input/host.h"
 #include "daemon/input/reaper.h"
 #include "daemon/input/store.h"
@@ -159,15 +160,17 @@ int manager_remove_guest(struct manager *m, const char *name)
 
 int manager_set_ready(struct manager *m, const char *name, bool ready, const char *reason)
 {
+        _autofree_ char *text = text_printable(ready || reason[0] ? reason : "no reason was given");
         struct pair *p = find_pair(m, name);
         bool changed;
 
         if (!p)
                 return -ENOENT;
-        changed = p->target.ready != ready || !streq(p->target.reason, reason);
-        router_set_ready(&m->router, &p->target, ready, reason);
+        text_cut(text, sizeof(p->target.reason) - 1);
+        changed = p->target.ready != ready || !streq(p->target.reason, text);
+        router_set_ready(&m->router, &p->target, ready, text);
         if (changed) {
-                log_info("guest %s: %s%s%s", name, ready ? "ready" : "not ready", reason[0] ? ": " : "", reason);
+                log_info("guest %s: %s%s%s", name, ready ? "ready" : "not ready", text[0] ? ": " : "", text);
                 bus_target_changed(m->bus, &p->target, "Ready");
         }
         return 0;

@@ -48,7 +48,7 @@ void manager_resume(struct manager *m);
 int manager_add_guest(struct manager *m, const char *name);
 /* -ENOENT; -EBUSY: it is in the configuration. */
 int manager_remove_guest(struct manager *m, const char *name);
-/* -ENOENT: no such guest. */
+/* -ENOENT: no such guest. reason: made printable, and cut where it is too long. */
 int manager_set_ready(struct manager *m, const char *name, bool ready, const char *reason);
 
 /* Real keyboards show the LEDs of the active target. For the input path. */

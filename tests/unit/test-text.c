@@ -151,6 +151,33 @@ static void test_random_bytes(void **state)
         }
 }
 
+static void test_cut(void **state)
+{
+        static const struct {
+                const char *in;
+                size_t max;
+                const char *out;
+        } cases[] = {
+                { "", 0, "" },
+                { "abc", 3, "abc" },
+                { "abc", 2, "ab" },
+                { "abc", 0, "" },
+                { "ab\xc3\xbc", 4, "ab\xc3\xbc" },
+                { "ab\xc3\xbc", 3, "ab" },
+                { "\xe6\x97\xa5\xe6\x97\xa5", 5, "\xe6\x97\xa5" },
+                { "\xe6\x97\xa5\xe6\x97\xa5", 4, "\xe6\x97\xa5" },
+                { "\xe6\x97\xa5\xe6\x97\xa5", 3, "\xe6\x97\xa5" },
+                { "\xf0\x9f\x8e\xae", 3, "" },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _autofree_ char *s = xstrdup(cases[i].in);
+
+                text_cut(s, cases[i].max);
+                assert_string_equal(s, cases[i].out);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -161,6 +188,7 @@ int main(void)
                 cmocka_unit_test(test_malformed),
                 cmocka_unit_test(test_all_of_three_bytes),
                 cmocka_unit_test(test_random_bytes),
+                cmocka_unit_test(test_cut),
         };
 
         return cmocka_run_group_tests_name("text", tests, NULL, NULL);
