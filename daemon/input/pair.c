@@ -208,6 +208,30 @@ void pair_configure(struct pair *p)
         grab_toggle_keys(c ? c->grab_toggle : GRAB_TOGGLE_META_META, p->target.guard);
 }
 
+static void leave_manager(struct pair *p)
+{
+        struct manager *m = p->manager;
+
+        router_remove_target(&m->router, &p->target, "the guest was removed");
+        for (struct pair **at = &m->pairs; *at; at = &(*at)->next)
+                if (*at == p) {
+                        *at = p->next;
+                        break;
+                }
+        uinput_unwatch(&p->keyboard, m->loop);
+}
+
+static void destroy_node(struct pair *p, const char *what, struct uinput_node *n)
+{
+        char store_name[64];
+
+        if (n->fd < 0)
+                return;
+        (void) snprintf(store_name, sizeof(store_name), "%s-%s", what, p->target.name);
+        store_remove(store_name);
+        uinput_destroy(n, p->manager->reaper);
+}
+
 int pair_new(struct manager *m, const char *name, struct pair **ret)
 {
         struct pair *p = xnew0(struct pair, 1);
@@ -230,7 +254,10 @@ int pair_new(struct manager *m, const char *name, struct pair **ret)
         pair_configure(p);
         r = make_nodes(p);
         if (r < 0) {
-                (void) pair_free(p);
+                leave_manager(p);
+                destroy_node(p, "keyboard", &p->keyboard);
+                destroy_node(p, "pointer", &p->pointer);
+                free(p);
                 return r;
         }
         bus_target_added(m->bus, &p->target);
@@ -242,35 +269,10 @@ int pair_new(struct manager *m, const char *name, struct pair **ret)
         return 0;
 }
 
-static struct pair *destroy(struct pair *p)
-{
-        struct manager *m = p->manager;
-
-        router_remove_target(&m->router, &p->target, "the guest was removed");
-        for (struct pair **at = &m->pairs; *at; at = &(*at)->next)
-                if (*at == p) {
-                        *at = p->next;
-                        break;
-                }
-        uinput_unwatch(&p->keyboard, m->loop);
-        bus_target_removed(m->bus, &p->target);
-        return NULL;
-}
-
-static void destroy_node(struct pair *p, const char *what, struct uinput_node *n)
-{
-        char store_name[64];
-
-        if (n->fd < 0)
-                return;
-        (void) snprintf(store_name, sizeof(store_name), "%s-%s", what, p->target.name);
-        store_remove(store_name);
-        uinput_destroy(n, p->manager->reaper);
-}
-
 struct pair *pair_free(struct pair *p)
 {
-        (void) destroy(p);
+        leave_manager(p);
+        bus_target_removed(p->manager->bus, &p->target);
         destroy_node(p, "keyboard", &p->keyboard);
         destroy_node(p, "pointer", &p->pointer);
         free(p);
@@ -279,7 +281,7 @@ struct pair *pair_free(struct pair *p)
 
 struct pair *pair_leave(struct pair *p)
 {
-        (void) destroy(p);
+        leave_manager(p);
         uinput_leave(&p->keyboard, p->manager->reaper);
         uinput_leave(&p->pointer, p->manager->reaper);
         free(p);
