@@ -145,7 +145,8 @@ static int act_add_guest(sd_bus_message *m, void *userdata, sd_bus_error *error)
         if (r == -ENOSPC)
                 return sd_bus_error_setf(error, VFIO_ERROR_FAILED, "There are %d targets already.", ROUTER_TARGETS_MAX);
         if (r < 0)
-                return sd_bus_error_set_errnof(error, r, "The kernel does not create its nodes: %s", strerror(-r));
+                return sd_bus_error_setf(error, VFIO_ERROR_FAILED, "The kernel does not create its nodes: %s",
+                                         strerror(-r));
         return sd_bus_reply_method_return(m, NULL);
 }
 
