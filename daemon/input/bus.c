@@ -11,6 +11,7 @@
 #include "daemon/input/manager.h"
 
 #define ACTION_PREFIX "org.vfio.inputd1."
+#define NAME_IS_OURS 1u /* DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER */
 #define RECONNECT_USEC (2 * UINT64_C(1000000))
 #define IDENTIFY_USEC (30 * UINT64_C(1000000))
 /* How long vfio-guestd may be away before its guests count as lost. */
@@ -404,9 +405,12 @@ static int on_guestd_started(sd_bus_message *m, void *userdata, sd_bus_error *er
 static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
         const sd_bus_error *e = sd_bus_message_get_error(m);
+        uint32_t result;
 
         if (e)
                 log_error("the bus does not give us the name " INPUTD_BUS_NAME ": %s", e->message);
+        else if (sd_bus_message_read(m, "u", &result) < 0 || result != NAME_IS_OURS)
+                log_error("the bus does not give us the name " INPUTD_BUS_NAME ": another program has it");
         return 0;
 }
 
