@@ -24,6 +24,7 @@ struct bus {
         sd_event_source *reconnect;
         sd_event_source *guestd_grace;
         sd_bus_message *identify; /* who waits for the next press, or NULL */
+        sd_bus_slot *identify_gone; /* tells when that caller leaves the bus */
         sd_event_source *identify_timer;
 };
 
@@ -99,6 +100,7 @@ static void identify_done(struct bus *b)
 {
         b->manager->router.identify = false;
         b->identify = sd_bus_message_unref(b->identify);
+        b->identify_gone = sd_bus_slot_unref(b->identify_gone);
         b->identify_timer = sd_event_source_disable_unref(b->identify_timer);
 }
 
@@ -109,6 +111,29 @@ static int on_identify_timeout(sd_event_source *s, uint64_t usec, void *userdata
         (void) sd_bus_reply_method_errorf(b->identify, VFIO_ERROR_TIMED_OUT, "No key or button was pressed.");
         identify_done(b);
         return 0;
+}
+
+static int on_identify_gone(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        identify_done(userdata);
+        return 0;
+}
+
+/* Without the match the caller is waited for until the time is up. sd-bus would
+ * close the connection if there were no handler. */
+static int on_identify_watched(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        return 0;
+}
+
+static int watch_identify(struct bus *b, sd_bus_message *m)
+{
+        _autofree_ char *match = xasprintf("type='signal',sender='org.freedesktop.DBus',"
+                                           "path='/org/freedesktop/DBus',interface='org.freedesktop.DBus',"
+                                           "member='NameOwnerChanged',arg0='%s',arg2=''",
+                                           sd_bus_message_get_sender(m));
+
+        return sd_bus_add_match_async(b->bus, &b->identify_gone, match, on_identify_gone, on_identify_watched, b);
 }
 
 static int act_identify(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -122,8 +147,12 @@ static int act_identify(sd_bus_message *m, void *userdata, sd_bus_error *error)
                 return sd_bus_error_set(error, VFIO_ERROR_BUSY, "Another caller is waiting for a press already.");
         r = sd_event_add_time_relative(loop_event(b->manager->loop), &b->identify_timer, CLOCK_MONOTONIC, IDENTIFY_USEC,
                                        0, on_identify_timeout, b);
-        if (r < 0)
+        if (r >= 0)
+                r = watch_identify(b, m);
+        if (r < 0) {
+                identify_done(b);
                 return r;
+        }
         b->identify = sd_bus_message_ref(m);
         router_identify(&b->manager->router);
         return 1;
@@ -315,6 +344,15 @@ void bus_target_changed(struct bus *b, struct target *t, const char *property)
         /* The reason goes with the state. */
         (void) sd_bus_emit_properties_changed(b->bus, path, INPUTD_TARGET_IFACE, property,
                                               streq(property, "Ready") ? "Reason" : NULL, NULL);
+}
+
+void bus_paused(struct bus *b)
+{
+        if (b->identify) {
+                (void) sd_bus_reply_method_errorf(b->identify, VFIO_ERROR_PAUSED, "Every device was released.");
+                identify_done(b);
+        }
+        bus_manager_changed(b, "Paused");
 }
 
 void bus_manager_changed(struct bus *b, const char *property)

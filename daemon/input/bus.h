@@ -26,6 +26,8 @@ void bus_target_removed(struct bus *b, struct target *t);
 /* property: its name on the bus. */
 void bus_target_changed(struct bus *b, struct target *t, const char *property);
 void bus_manager_changed(struct bus *b, const char *property);
+/* Property Paused has become true; who waits for a press is told. */
+void bus_paused(struct bus *b);
 /* The signal, or the reply, that belongs to a notice. */
 void bus_notice(struct bus *b, const struct notice *n);
 void bus_reloaded(struct bus *b);

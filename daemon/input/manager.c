@@ -36,7 +36,7 @@ static void handle_notice(struct manager *m, const struct notice *n)
         case NOTICE_PANIC:
                 log_notice("panic chord: every device is released until 'vfioctl resume'");
                 release_devices(m);
-                bus_manager_changed(m->bus, "Paused");
+                bus_paused(m->bus);
                 break;
         case NOTICE_IDENTIFIED:
                 break;
@@ -88,7 +88,7 @@ void manager_pause(struct manager *m, const char *reason)
         router_pause(&m->router, reason);
         release_devices(m);
         log_notice("paused: every device is released until 'vfioctl resume'");
-        bus_manager_changed(m->bus, "Paused");
+        bus_paused(m->bus);
 }
 
 void manager_resume(struct manager *m)
