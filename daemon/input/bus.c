@@ -413,6 +413,13 @@ static int on_guestd_lost(sd_event_source *s, uint64_t usec, void *userdata)
         return 0;
 }
 
+static int start_guestd_grace(struct bus *b)
+{
+        b->guestd_grace = sd_event_source_disable_unref(b->guestd_grace);
+        return sd_event_add_time_relative(loop_event(b->manager->loop), &b->guestd_grace, CLOCK_MONOTONIC,
+                                          GUESTD_GRACE_USEC, 0, on_guestd_lost, b);
+}
+
 static int on_guestd_owner(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
         struct bus *b = userdata;
@@ -422,19 +429,21 @@ static int on_guestd_owner(sd_bus_message *m, void *userdata, sd_bus_error *erro
         r = sd_bus_message_read(m, "sss", NULL, NULL, &new_owner);
         if (r < 0)
                 return r;
+        if (!new_owner[0])
+                return start_guestd_grace(b);
         b->guestd_grace = sd_event_source_disable_unref(b->guestd_grace);
-        if (new_owner[0])
-                return 0;
-        return sd_event_add_time_relative(loop_event(b->manager->loop), &b->guestd_grace, CLOCK_MONOTONIC,
-                                          GUESTD_GRACE_USEC, 0, on_guestd_lost, b);
+        return 0;
 }
 
 static int on_guestd_started(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
         const sd_bus_error *e = sd_bus_message_get_error(m);
+        struct bus *b = userdata;
 
         if (e)
                 log_warning("vfio-guestd does not start, guests get no input: %s", e->message);
+        else
+                b->guestd_grace = sd_event_source_disable_unref(b->guestd_grace);
         return 0;
 }
 
@@ -486,6 +495,9 @@ static int register_objects(struct bus *b)
                 r = sd_bus_call_method_async(b->bus, NULL, "org.freedesktop.DBus", "/org/freedesktop/DBus",
                                              "org.freedesktop.DBus", "StartServiceByName", on_guestd_started, b, "su",
                                              GUESTD_BUS_NAME, 0);
+        /* If this is another bus than before, it may have gone with the old one. */
+        if (r >= 0)
+                r = start_guestd_grace(b);
         return r;
 }
 
