@@ -158,21 +158,31 @@ int manager_remove_guest(struct manager *m, const char *name)
         return 0;
 }
 
+static bool wants_focus(const struct manager *m, const char *name)
+{
+        const struct guest_config *c = config_find_guest(m->config, name);
+
+        return c && c->focus_on_start;
+}
+
 int manager_set_ready(struct manager *m, const char *name, bool ready, const char *reason)
 {
         _autofree_ char *text = text_printable(ready || reason[0] ? reason : "no reason was given");
         struct pair *p = find_pair(m, name);
-        bool changed;
+        bool changed, starts;
 
         if (!p)
                 return -ENOENT;
         text_cut(text, sizeof(p->target.reason) - 1);
+        starts = ready && !p->target.ready;
         changed = p->target.ready != ready || !streq(p->target.reason, text);
         router_set_ready(&m->router, &p->target, ready, text);
         if (changed) {
                 log_info("guest %s: %s%s%s", name, ready ? "ready" : "not ready", text[0] ? ": " : "", text);
                 bus_target_changed(m->bus, &p->target, "Ready");
         }
+        if (starts && wants_focus(m, name))
+                (void) router_switch(&m->router, &p->target, "the guest has become ready");
         return 0;
 }
 
