@@ -50,6 +50,14 @@ void log_init(const char *program)
                 (void) fcntl(STDERR_FILENO, F_SETFL, flags | O_NONBLOCK);
 }
 
+/* Whatever a message quotes, it begins no line of its own. */
+static void keep_on_one_line(char *s)
+{
+        for (; *s; s++)
+                if ((unsigned char) *s < ' ' || *s == 0x7f)
+                        *s = '?';
+}
+
 int log_full(enum log_level level, int error, const char *format, ...)
 {
         char line[1024];
@@ -73,6 +81,8 @@ int log_full(enum log_level level, int error, const char *format, ...)
                 n = snprintf(line + used, sizeof(line) - used, ": %s", strerror(-error));
                 used = MIN(used + (size_t) MAX(n, 0), sizeof(line) - 2);
         }
+        line[used] = 0;
+        keep_on_one_line(line);
         line[used++] = '\n';
         if (write(STDERR_FILENO, line, used) < 0)
                 return error; /* nowhere left to complain */
