@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "daemon/guest/qmp-route.h"
+#include "daemon/guest/readiness.h"
 #include "daemon/guest/route.h"
 
 /*
@@ -68,11 +69,7 @@ struct guest {
         unsigned attached_serial; /* of the target whose nodes are attached */
         struct route_nodes attached_nodes;
 
-        /* what vfio-inputd was told last */
-        unsigned told_serial;
-        bool told_ready;
-        char *told_reason;
-        struct inputd_call *telling; /* owned; until it has replied */
+        struct readiness *readiness; /* owned; what vfio-inputd was told */
         bool asked_to_add; /* vfio-inputd has no such target, and was asked to make it */
 
         enum request request;
@@ -227,42 +224,24 @@ static void guest_take(struct guest *g)
         g->route->ops->detach(g->route);
 }
 
-static void on_told(int error, void *userdata)
+static void on_told(void *userdata)
 {
         struct guest *g = userdata;
 
-        g->telling = NULL;
-        if (error < 0) {
-                (void) log_warning_errno(error, "Guest %s: vfio-inputd does not take note of its state", g->name);
-                g->told_serial = 0;
-        }
         if (g->state == GUEST_DETACHING && !g->taking)
                 guest_take(g);
 }
 
-/* Tells vfio-inputd whether the guest reads its nodes, unless it knows. */
+/* A guest that reads nodes of vfio-inputd's former life is not ready yet. */
 static void guest_tell(struct guest *g)
 {
         const struct inputd_target *t = inputd_find(g->inputd, g->name);
-        bool ready = t && g->state == GUEST_READY && g->attached_serial == t->serial;
-        const char *reason = ready || g->state != GUEST_READY ? g->reason : "vfio-inputd has just started";
-        int r;
+        bool current = t && g->attached_serial == t->serial;
 
-        if (t && g->told_serial == t->serial && g->told_ready == ready && streq(g->told_reason, reason))
-                return;
-        g->telling = inputd_call_forget(g->telling);
-        g->told_serial = 0;
-        if (!t)
-                return;
-        r = inputd_set_ready(g->inputd, g->name, ready, reason, on_told, g, &g->telling);
-        if (r < 0) {
-                (void) log_error_errno(r, "Guest %s: cannot tell vfio-inputd its state", g->name);
-                return;
-        }
-        g->told_serial = t->serial;
-        g->told_ready = ready;
-        free(g->told_reason);
-        g->told_reason = xstrdup(reason);
+        if (g->state != GUEST_READY)
+                readiness_tell(g->readiness, false, g->reason);
+        else
+                readiness_tell(g->readiness, current, current ? "" : "vfio-inputd has just started");
 }
 
 /* The only door to another state. */
@@ -290,7 +269,7 @@ static void guest_enter_detaching(struct guest *g, const char *reason)
 {
         g->taking = false;
         guest_set_state(g, GUEST_DETACHING, reason);
-        if (!g->telling)
+        if (!readiness_is_pending(g->readiness))
                 guest_take(g);
 }
 
@@ -521,7 +500,7 @@ void guest_inputd_changed(struct guest *g)
                 guest_tell(g);
                 break;
         case GUEST_DETACHING:
-                if (!g->telling && !g->taking)
+                if (!readiness_is_pending(g->readiness) && !g->taking)
                         guest_take(g);
                 break;
         case GUEST_FAILED:
@@ -591,6 +570,7 @@ struct guest *guest_new(sd_event *event, const struct guest_config *config, stru
         g->reason = xstrdup("");
         g->wanted = true;
         g->inputd = inputd;
+        g->readiness = readiness_new(inputd, g->name, on_told, g);
         g->handler = handler;
         g->userdata = userdata;
         if (guest_add_timer(g, event, &g->retry, on_retry) < 0 || guest_add_timer(g, event, &g->limit, on_limit) < 0)
@@ -604,10 +584,9 @@ struct guest *guest_free(struct guest *g)
         if (!g)
                 return NULL;
         route_free(g->route);
-        inputd_call_forget(g->telling);
+        readiness_free(g->readiness);
         sd_event_source_disable_unref(g->retry);
         sd_event_source_disable_unref(g->limit);
-        free(g->told_reason);
         free(g->reason);
         free(g->qmp);
         free(g->user);

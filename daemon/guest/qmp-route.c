@@ -41,7 +41,6 @@ struct qmp_route {
         uint64_t timeout_usec;
 
         enum route_phase phase;
-        enum route_link told; /* what the guest knows */
         bool appeared; /* a new socket, while the old one was being talked to */
         unsigned tries;
         uint64_t tried_usec; /* when the last try began */
@@ -80,7 +79,6 @@ static void route_reclaim(struct qmp_route *r)
 
 static void route_tell(struct qmp_route *r, enum route_link link, const char *reason)
 {
-        r->told = link;
         r->route.events->link(link, reason, link == ROUTE_ABSENT ? 0 : r->peer.pid, r->route.userdata);
         if (link == ROUTE_ABSENT || link == ROUTE_FAILED)
                 route_reclaim(r);
@@ -311,8 +309,7 @@ static void route_connect_failed(struct qmp_route *r, int error)
         default:
                 reason = xasprintf("cannot connect to %s: %s", r->path, strerror(-error));
         }
-        if (r->told != ROUTE_ABSENT || link != ROUTE_ABSENT || !retry || r->tries == 0)
-                route_tell(r, link, reason);
+        route_tell(r, link, reason);
         if (retry || !r->watch)
                 route_schedule_retry(r);
 }
