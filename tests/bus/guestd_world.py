@@ -18,7 +18,7 @@ import time
 from gi.repository import Gio, GLib
 
 HERE = pathlib.Path(__file__).resolve().parent
-DEADLINE = 20
+DEADLINE = int(os.environ.get("GUESTD_DEADLINE", 20))
 KEYBOARD, POINTER = '/dev/input/event900', '/dev/input/event901'
 GUESTD, GUESTD_PATH = 'org.vfio.Guestd1', '/org/vfio/Guestd1'
 INPUTD, INPUTD_PATH = 'org.vfio.Inputd1', '/org/vfio/Inputd1'
@@ -105,6 +105,8 @@ class Inputd:
         self.targets = {}
         self.active = 'host'
         self.makes_nodes = True
+        self.holds = False  # replies to SetReady are not sent but kept
+        self.held = []
         for interface in Gio.DBusNodeInfo.new_for_xml(INPUTD_XML).interfaces:
             self.connection.register_object(INPUTD_PATH, interface, self.on_call, self.on_get, None)
         self.connection.call_sync('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus',
@@ -170,7 +172,15 @@ class Inputd:
             return
         elif method == 'RemoveGuest':
             self.remove(name)
+        elif self.holds:
+            self.held.append(invocation)
+            return
         invocation.return_value(None)
+
+    def release(self):
+        self.holds = False
+        while self.held:
+            self.held.pop(0).return_value(None)
 
 
 class Polkit:
@@ -334,8 +344,8 @@ class World:
         return '\n'.join(['states:', *map(str, self.states), 'story:', *self.story.lines()[-40:], 'log:',
                           (self.folder / 'guestd.log').read_text(errors='replace')[-4000:]])
 
-    def call(self, name, path, interface, method, parameters=None):
-        """A method call; the services in this process go on while it waits."""
+    def begin(self, name, path, interface, method, parameters=None):
+        """Begins a method call. The list that it returns gets the result, or a GLib.Error."""
         result = []
 
         def on_done(connection, task):
@@ -345,11 +355,19 @@ class World:
                 result.append(e)
 
         self.connection.call(name, path, interface, method, parameters, None, 0, DEADLINE * 1000, None, on_done)
+        return result
+
+    def call(self, name, path, interface, method, parameters=None):
+        """A method call; the services in this process go on while it waits."""
+        result = self.begin(name, path, interface, method, parameters)
         self.until(lambda: result, f'{method} replies', DEADLINE + 5)
         if isinstance(result[0], GLib.Error):
             remote = Gio.DBusError.get_remote_error(result[0])
             raise Denied(remote, result[0].message.split(': ', 1)[-1])
         return result[0]
+
+    def begin_manage(self, method, guest='desk'):
+        return self.begin(GUESTD, GUESTD_PATH, GUESTD + '.Manager', method, GLib.Variant('(s)', (guest,)))
 
     def manage(self, method, guest='desk'):
         return self.call(GUESTD, GUESTD_PATH, GUESTD + '.Manager', method, GLib.Variant('(s)', (guest,)))

@@ -189,6 +189,25 @@ class Detaching(GuestdTest):
         self.assertEqual((qemu.objects(), self.world.given()), ({}, []))
         self.assertEqual(self.world.guest()['State'], 'detached')
 
+    def test_waits_for_inputd_to_know(self):
+        qemu = self.start_ready()
+        self.world.inputd.holds = True
+        self.story.clear()
+        answer = self.world.begin_manage('Detach')
+        self.until_story('inputd SetReady "desk" false')
+        with self.assertRaises(AssertionError):
+            self.world.until(lambda: self.count('qmp '), 'any command before the reply', 0.4)
+        self.assertEqual((len(qemu.objects()), self.world.given()), (2, NODES))
+        self.world.inputd.release()
+        self.world.until(lambda: answer, 'the detach')
+        self.assertEqual((answer, qemu.objects()), ([()], {}))
+
+    def test_goes_on_without_a_reply_of_inputd(self):
+        qemu = self.start_ready()
+        self.world.inputd.holds = True
+        self.world.manage('Detach')
+        self.assertEqual(qemu.objects(), {})
+
     def test_is_sticky_until_attach(self):
         qemu = self.start_ready()
         self.world.manage('Detach')
@@ -610,10 +629,7 @@ class Calling(GuestdTest):
     def test_busy(self):
         qemu = self.start_ready()
         qemu.order('hang')
-        answers = []
-        self.world.connection.call('org.vfio.Guestd1', '/org/vfio/Guestd1', 'org.vfio.Guestd1.Manager', 'Detach',
-                                   GLib.Variant('(s)', ('desk',)), None, 0, -1, None,
-                                   lambda c, task: answers.append(task))
+        answers = self.world.begin_manage('Detach')
         self.assert_denied(ERROR + 'Busy', 'under way', 'Detach')
         self.world.until(lambda: answers, 'the first one is answered')
 
