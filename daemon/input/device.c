@@ -255,6 +255,8 @@ static int make_mirror(struct device *d)
         fd = store_take(d->manager->store, store_name);
         r = fd < 0 ? fd : uinput_adopt(fd, d->evdev, &d->mirror);
         if (r < 0) {
+                if (fd >= 0)
+                        store_remove(store_name); /* no device of ours */
                 (void) snprintf(phys, sizeof(phys), VFIO_PHYS_HOST "%s", number);
                 r = uinput_create(d->evdev, phys, &d->mirror);
                 if (r < 0)

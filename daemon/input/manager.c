@@ -284,17 +284,20 @@ static void adopt_stored_guests(struct manager *m)
 
                 if (r < 0)
                         (void) log_error_errno(r, "guest %s: cannot take its nodes back", name);
+                if (r == -EINVAL)
+                        store_remove(copy);
                 /* Taken, or hopeless and not to be looked at again. */
                 reaper_close(m->reaper, store_take(m->store, copy), NULL);
         }
 }
 
-/* Mirrors of devices that went away while we did not run. */
-static void drop_stored_mirrors(struct manager *m)
+/* Mirrors of devices that went away while we did not run, and what else
+ * nobody took. */
+static void drop_stored_rest(struct manager *m)
 {
         const char *stored;
 
-        while ((stored = store_peek(m->store, "host-"))) {
+        while ((stored = store_peek(m->store, ""))) {
                 store_remove(stored);
                 reaper_close(m->reaper, store_take(m->store, stored), NULL);
         }
@@ -370,7 +373,7 @@ int manager_run(struct manager *m)
         r = hotplug_start(m->hotplug);
         if (r < 0)
                 return log_error_errno(r, "cannot list the input devices");
-        drop_stored_mirrors(m);
+        drop_stored_rest(m);
         bus_start(m->bus);
         r = sd_event_set_watchdog(loop_event(m->loop), true);
         if (r < 0)

@@ -174,6 +174,8 @@ static int make_node(struct pair *p, const char *what, struct libevdev *template
         fd = store_take(p->manager->store, store_name);
         r = fd < 0 ? fd : uinput_adopt(fd, template, n);
         if (r < 0) {
+                if (fd >= 0)
+                        store_remove(store_name); /* no device of ours */
                 (void) snprintf(phys, sizeof(phys), VFIO_PHYS_GUEST "%s/%s", p->target.name, what);
                 r = uinput_create(template, phys, n);
                 if (r >= 0)
