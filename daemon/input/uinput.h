@@ -2,7 +2,7 @@
 #pragma once
 
 /* One virtual input device of ours: /dev/uinput on our side, /dev/input/eventN
- * on the other. tests/bus/uinput-fake.c implements the same without a kernel. */
+ * on the other. tests/bus/inputd-fake/uinput.c implements the same without a kernel. */
 
 #include <libevdev/libevdev-uinput.h>
 #include <linux/input.h>
