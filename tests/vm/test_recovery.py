@@ -26,14 +26,9 @@ def is_free(node):
         device = libevdev.Device(file)
         try:
             device.grab()
-        except OSError:
+        except (OSError, libevdev.DeviceGrabError):
             return False
-        device.ungrab()
-        return True
-
-
-def mirror_of(node):
-    return f"vfio-inputd/host/{node.removeprefix('/dev/input/event')}"
+        return True  # and the grab ends with the file
 
 
 def feed_is_whole(hw, service, vm, nodes):
