@@ -394,7 +394,7 @@ int main(void)
         static struct step steps[STORY_STEPS];
         uint64_t seed = from_environment("PROPERTY_SEED", 1), left = from_environment("PROPERTY_STEPS", 3000000);
 
-        printf("PROPERTY_SEED=%" PRIu64 " PROPERTY_STEPS=%" PRIu64 "\n", seed, left);
+        printf("1..1\n# PROPERTY_SEED=%" PRIu64 " PROPERTY_STEPS=%" PRIu64 "\n", seed, left);
         for (chance_state = seed * 2 + 1; left > 0;) {
                 unsigned n = (unsigned) MIN(left, (uint64_t) STORY_STEPS), well;
 
@@ -403,9 +403,11 @@ int main(void)
                 well = play_story(&w, steps, n);
                 if (well < n) {
                         report(&w, steps, well + 1);
+                        printf("not ok 1 - random stories\n");
                         return 1;
                 }
                 left -= n;
         }
+        printf("ok 1 - random stories\n");
         return 0;
 }
