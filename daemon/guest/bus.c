@@ -112,6 +112,29 @@ static int method_detach(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return r < 0 ? r : polkit_guard(b->polkit, m, ACTION_ATTACH, act_detach, b, error);
 }
 
+static void on_released(void *userdata)
+{
+        sd_bus_message *m = userdata;
+
+        (void) sd_bus_reply_method_return(m, NULL);
+        sd_bus_message_unref(m);
+}
+
+/* Only for vfio-inputd, which is not root: no question for polkit. */
+static int method_release(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        struct guest_bus *b = userdata;
+        int r;
+
+        r = manager_release(b->manager, sd_bus_message_get_sender(m), on_released, sd_bus_message_ref(m));
+        if (r >= 0)
+                return 1;
+        sd_bus_message_unref(m);
+        if (r == -EPERM)
+                return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED, "Only vfio-inputd may call this");
+        return sd_bus_error_set(error, VFIO_ERROR_BUSY, "The guests are being detached already");
+}
+
 static int get_version(sd_bus *bus, const char *path, const char *interface, const char *property,
                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
@@ -146,6 +169,8 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Attach", SD_BUS_ARGS("s", guest), SD_BUS_NO_RESULT, method_attach,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Detach", SD_BUS_ARGS("s", guest), SD_BUS_NO_RESULT, method_detach,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_release,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("GuestChanged", SD_BUS_ARGS("s", guest, "s", state, "s", reason), 0),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),

@@ -62,6 +62,8 @@ struct guest {
 
         bool wanted; /* attached, as far as the user is concerned */
         pid_t unwanted_pid; /* the QEMU that the user wants to be left alone */
+        bool withheld; /* no nodes until vfio-inputd is back */
+        bool told; /* this life knows how the guest is */
         bool removing;
         bool taking; /* while DETACHING: the route is at work */
         bool gone; /* and said so */
@@ -232,12 +234,37 @@ static void on_told(void *userdata)
                 guest_take(g);
 }
 
+/* Whether the state says anything about the guest. After our own restart it may
+ * well be attached and active: that is found out first. */
+static bool guest_is_known(const struct guest *g)
+{
+        switch (g->state) {
+        case GUEST_CONNECTING:
+        case GUEST_WAITING:
+        case GUEST_ATTACHING:
+                return g->told;
+        case GUEST_ABSENT:
+        case GUEST_READY:
+        case GUEST_PAUSED:
+        case GUEST_HUNG:
+        case GUEST_DETACHING:
+        case GUEST_DETACHED:
+        case GUEST_FAILED:
+        case GUEST_STATE_MAX_:
+                break;
+        }
+        return true;
+}
+
 /* A guest that reads nodes of vfio-inputd's former life is not ready yet. */
 static void guest_tell(struct guest *g)
 {
         const struct inputd_target *t = inputd_find(g->inputd, g->name);
         bool current = t && g->attached_serial == t->serial;
 
+        if (!guest_is_known(g))
+                return;
+        g->told = true;
         if (g->state != GUEST_READY)
                 readiness_tell(g->readiness, false, g->reason);
         else
@@ -251,6 +278,8 @@ static void guest_set_state(struct guest *g, enum guest_state state, const char 
                 return;
         log_full(states[state].level, 0, "Guest %s: %s%s%s", g->name, states[state].name, *reason ? ": " : "",
                  reason);
+        /* The second thing said of a link that is not up is that it fails. */
+        g->told |= state == GUEST_CONNECTING && g->state == GUEST_CONNECTING;
         g->state = state;
         reason = xstrdup(reason);
         free(g->reason);
@@ -278,6 +307,10 @@ static void guest_enter_waiting(struct guest *g)
 {
         const struct inputd_target *t = inputd_find(g->inputd, g->name);
 
+        if (g->withheld) {
+                guest_set_state(g, GUEST_WAITING, "vfio-inputd is stopping");
+                return;
+        }
         if (!t || !t->has_nodes) {
                 guest_set_state(g, GUEST_WAITING,
                                 inputd_is_present(g->inputd) ? "vfio-inputd has no nodes for this guest yet"
@@ -467,6 +500,18 @@ void guest_detach(struct guest *g, guest_done_fn done, void *userdata)
                 guest_enter_detaching(g, "detached on request");
 }
 
+void guest_withhold(struct guest *g, const char *reason)
+{
+        g->withheld = true;
+        if (guest_is_attached(g) || g->state == GUEST_ATTACHING)
+                guest_enter_detaching(g, reason);
+}
+
+bool guest_holds_nodes(const struct guest *g)
+{
+        return guest_is_attached(g) || g->state == GUEST_ATTACHING || g->state == GUEST_DETACHING;
+}
+
 void guest_remove(struct guest *g, const char *reason)
 {
         if (g->removing)
@@ -484,6 +529,8 @@ void guest_inputd_changed(struct guest *g)
 {
         const struct inputd_target *t = inputd_find(g->inputd, g->name);
 
+        if (!inputd_is_present(g->inputd))
+                g->withheld = false;
         if (!t && inputd_is_present(g->inputd) && !g->asked_to_add && !g->removing)
                 inputd_add_guest(g->inputd, g->name);
         g->asked_to_add = !t && inputd_is_present(g->inputd);

@@ -60,6 +60,10 @@ typedef void (*guest_done_fn)(enum guest_result result, const char *reason, void
 
 void guest_attach(struct guest *g, guest_done_fn done, void *userdata);
 void guest_detach(struct guest *g, guest_done_fn done, void *userdata);
+/* vfio-inputd is about to go, and its nodes with it: detaches, until it is back. */
+void guest_withhold(struct guest *g, const char *reason);
+/* Whether its QEMU has, or may have, our nodes open. */
+bool guest_holds_nodes(const struct guest *g);
 /* Detaches for good, in limited time. Then comes gone. */
 void guest_remove(struct guest *g, const char *reason);
 bool guest_is_removing(const struct guest *g);

@@ -45,6 +45,11 @@ bool inputd_is_present(const struct inputd *p)
         return p->owner && p->has_objects;
 }
 
+bool inputd_is(const struct inputd *p, const char *unique_name)
+{
+        return streq_null(p->owner, unique_name) && p->owner;
+}
+
 bool inputd_is_active(const struct inputd *p, const char *guest)
 {
         return p->active && streq(p->active, guest);

@@ -31,6 +31,8 @@ DEFINE_CLEANUP(struct inputd *, inputd_free);
 
 /* Whether it runs and has told us what it has. */
 bool inputd_is_present(const struct inputd *p);
+/* Whether that is its connection to the bus. */
+bool inputd_is(const struct inputd *p, const char *unique_name);
 /* Whether the guest has the input now. */
 bool inputd_is_active(const struct inputd *p, const char *guest);
 /* The guest's target, or NULL. Valid until the next turn of the event loop. */

@@ -23,6 +23,8 @@ struct manager {
         struct guest **gone; /* borrowed from guests; to be freed by the sweep */
         unsigned n_gone;
         bool stopping;
+        void (*released)(void *userdata); /* NULL: nobody waits for it */
+        void *released_userdata;
         const struct manager_handler *handler; /* or NULL */
         void *userdata;
 };
@@ -70,11 +72,39 @@ static void manager_tell_systemd(const struct manager *m)
                           ready);
 }
 
+static void manager_check_released(struct manager *m)
+{
+        void (*released)(void *userdata) = m->released;
+
+        if (!released)
+                return;
+        for (unsigned i = 0; i < m->n_guests; i++)
+                if (guest_holds_nodes(m->guests[i]))
+                        return;
+        m->released = NULL;
+        released(m->released_userdata);
+}
+
+int manager_release(struct manager *m, const char *sender, void (*done)(void *userdata), void *userdata)
+{
+        if (!inputd_is(m->inputd, sender))
+                return -EPERM;
+        if (m->released)
+                return -EBUSY;
+        m->released = done;
+        m->released_userdata = userdata;
+        for (unsigned i = 0; i < m->n_guests; i++)
+                guest_withhold(m->guests[i], "vfio-inputd is stopping");
+        manager_check_released(m);
+        return 0;
+}
+
 static void on_guest_changed(struct guest *g, void *userdata)
 {
         struct manager *m = userdata;
 
         manager_tell_systemd(m);
+        manager_check_released(m);
         if (m->handler)
                 m->handler->changed(g, m->userdata);
 }

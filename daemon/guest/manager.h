@@ -27,6 +27,9 @@ void manager_set_handler(struct manager *m, const struct manager_handler *handle
 int manager_start(struct manager *m);
 /* Reads it again. The running one stays if there is a mistake, which is logged. */
 void manager_reload(struct manager *m);
+/* Detaches all guests until vfio-inputd is back, then calls done. -EBUSY if that
+ * is under way already; -EPERM if sender, a connection to the bus, is not its. */
+int manager_release(struct manager *m, const char *sender, void (*done)(void *userdata), void *userdata);
 /* Detaches all guests in limited time, then ends the event loop. */
 void manager_stop(struct manager *m);
 

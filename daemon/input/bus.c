@@ -14,6 +14,7 @@
 #define NAME_IS_OURS 1u /* DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER */
 #define RECONNECT_USEC (2 * UINT64_C(1000000))
 #define IDENTIFY_USEC (30 * UINT64_C(1000000))
+#define RELEASE_USEC (2 * UINT64_C(1000000))
 /* How long vfio-guestd may be away before its guests count as lost. */
 #define GUESTD_GRACE_USEC (3 * UINT64_C(1000000))
 
@@ -445,6 +446,40 @@ static int on_guestd_started(sd_bus_message *m, void *userdata, sd_bus_error *er
         else
                 b->guestd_grace = sd_event_source_disable_unref(b->guestd_grace);
         return 0;
+}
+
+static int on_released(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        struct bus *b = userdata;
+        const sd_bus_error *e = sd_bus_message_get_error(m);
+
+        if (e && !sd_bus_error_has_name(e, SD_BUS_ERROR_NAME_HAS_NO_OWNER) &&
+            !sd_bus_error_has_name(e, SD_BUS_ERROR_SERVICE_UNKNOWN))
+                log_warning("vfio-guestd does not detach its guests: %s", e->message);
+        return sd_event_exit(loop_event(b->manager->loop), 0);
+}
+
+static int call_release(struct bus *b)
+{
+        sd_bus_message *m = NULL;
+        int r;
+
+        if (!b->bus)
+                return -ENOTCONN;
+        r = sd_bus_message_new_method_call(b->bus, &m, GUESTD_BUS_NAME, GUESTD_ROOT_PATH, GUESTD_MANAGER_IFACE,
+                                           "Release");
+        if (r >= 0)
+                r = sd_bus_message_set_auto_start(m, 0);
+        if (r >= 0)
+                r = sd_bus_call_async(b->bus, NULL, m, on_released, b, RELEASE_USEC);
+        sd_bus_message_unref(m);
+        return r;
+}
+
+void bus_release_guests(struct bus *b)
+{
+        if (!b->manager->pairs || call_release(b) < 0)
+                (void) sd_event_exit(loop_event(b->manager->loop), 0);
 }
 
 /* ---- connection ---- */

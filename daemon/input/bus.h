@@ -18,6 +18,10 @@ struct bus *bus_free(struct bus *b);
 /* Connects, registers the objects, asks for the name, starts vfio-guestd. */
 void bus_start(struct bus *b);
 
+/* Has vfio-guestd detach all guests, whose nodes are about to go, and ends the
+ * event loop when that is done, or cannot be. */
+void bus_release_guests(struct bus *b);
+
 void bus_device_added(struct bus *b, struct device *d);
 void bus_device_removed(struct bus *b, struct device *d);
 void bus_device_changed(struct bus *b, struct device *d);

@@ -240,6 +240,23 @@ static int on_sighup(sd_event_source *s, const struct signalfd_siginfo *si, void
         return 0;
 }
 
+/* The devices go back to the host at once. The guests' nodes go with us if this
+ * is for good, and QEMU must not have them open then: on a read error it closes
+ * the descriptor, and again when the object is deleted (ui/input-linux.c). */
+static int on_sigterm(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
+{
+        struct manager *m = userdata;
+
+        if (m->stopping)
+                return sd_event_exit(loop_event(m->loop), 0);
+        m->stopping = true;
+        (void) sd_notify(0, "STOPPING=1");
+        router_pause(&m->router, "vfio-inputd is stopping");
+        release_devices(m);
+        bus_release_guests(m->bus);
+        return 0;
+}
+
 static int watch_signals(struct manager *m)
 {
         sd_event *event = loop_event(m->loop);
@@ -252,9 +269,9 @@ static int watch_signals(struct manager *m)
         (void) sigaddset(&set, SIGHUP);
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
                 return -errno;
-        r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
+        r = sd_event_add_signal(event, NULL, SIGTERM, on_sigterm, m);
         if (r >= 0)
-                r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+                r = sd_event_add_signal(event, NULL, SIGINT, on_sigterm, m);
         if (r >= 0)
                 r = sd_event_add_signal(event, NULL, SIGHUP, on_sighup, m);
         return r;
@@ -379,8 +396,5 @@ int manager_run(struct manager *m)
         if (r < 0)
                 return log_error_errno(r, "cannot feed the watchdog");
         (void) sd_notify(0, "READY=1");
-        r = loop_run(m->loop);
-        (void) sd_notify(0, "STOPPING=1");
-        router_pause(&m->router, "vfio-inputd is stopping");
-        return r;
+        return loop_run(m->loop);
 }

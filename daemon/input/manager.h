@@ -28,6 +28,7 @@ struct manager {
         struct device *devices; /* owned */
         struct pair *pairs; /* owned */
         unsigned last_device_id;
+        bool stopping;
         bool attention; /* some device wants device_attend or is gone */
 };
 
