@@ -78,6 +78,12 @@ class Case(unittest.TestCase):
         self.w.call("AddGuest", "s", name)
         self.w.call("SetReady", "sbs", name, True, "attached")
 
+    def start_identify(self, connection=None):
+        """It is under way when the next caller is told so; calls of one connection keep their order."""
+        answer = self.w.start_call(ROOT, MANAGER, "Identify", connection=connection)
+        self.refused(VFIO + "Busy", "Identify", connection=connection)
+        return answer
+
     def assert_switched(self, *arguments):
         self.w.wait(f"Switched{arguments}", lambda: any(s[2] == "Switched" for s in self.w.signals))
         self.assertEqual(self.w.take_signals("Switched"), [arguments])
@@ -216,11 +222,13 @@ class Arguments(unittest.TestCase):
 
     def test_the_page_has_the_options_of_the_help(self):
         page = (world.TOP / "doc/vfio-inputd.8.rst").read_text(encoding="utf-8")
-        section = page.split("\nOPTIONS\n")[1].split("\n\n**", 1)[0]
-        documented = set(re.findall(r"^(?:\*\*)?(-[^\n]*)", section, re.M))
-        documented = {o for line in documented for o in re.findall(r"--?[a-z][a-z-]*", line)}
-        shown = set(re.findall(r"(?<=[ ,])--?[a-z][a-z-]*", self.run_it("--help").stdout))
-        self.assertEqual(documented, shown - {"--now"})
+        section = re.search(r"\nOPTIONS\n=+\n(.*?)\n[A-Z ]+\n=+\n", page, re.S)[1]
+        option = r"(?<![\w-])--?[a-z][a-z-]*"
+        documented = {o for line in re.findall(r"^-.*", section, re.M) for o in re.findall(option, line)}
+        lines = re.findall(r"^ +(-.*?)(?:  |$)", self.run_it("--help").stdout, re.M)
+        shown = {o for line in lines for o in re.findall(option, line)}
+        self.assertEqual(documented, shown)
+        self.assertIn("--config", shown)
 
 
 class Methods(Case):
@@ -664,8 +672,7 @@ class Devices(Case):
         mouse = self.w.plug("event4", "mouse")
         self.w.wait_device("event4", "grabbed")
         for hardware, key in (self.keyboard, A), (mouse, BTN_LEFT):
-            answer = self.w.start_call(ROOT, MANAGER, "Identify")
-            self.w.get("Paused")  # a round trip later it is under way
+            answer = self.start_identify()
             mouse.send([(EV_REL, REL_X, 1)])
             self.w.get("Paused")
             self.assertEqual(answer, [])
@@ -673,39 +680,29 @@ class Devices(Case):
             self.w.wait("the answer", lambda: answer)
             self.assertEqual(answer, [(self.w.devices()[f"/dev/input/{hardware.event}"]["path"],)])
 
-    def test_identify_busy(self):
-        answer = self.w.start_call(ROOT, MANAGER, "Identify")
-        self.refused(VFIO + "Busy", "Identify")
-        self.keyboard.tap(A)
-        self.w.wait("the answer", lambda: answer)
-
     def test_identify_ends_with_its_caller(self):
         caller = self.w.connect()
-        self.w.start_call(ROOT, MANAGER, "Identify", connection=caller)
-        self.refused(VFIO + "Busy", "Identify")
+        self.start_identify(caller)
         name = caller.get_unique_name()
         caller.close_sync(None)
         self.w.wait("the caller to be gone", lambda: self.w.owners.get(name) == "")
-        answer = self.w.start_call(ROOT, MANAGER, "Identify")
-        self.w.get("Paused")
+        answer = self.start_identify()
         self.keyboard.tap(A)
         self.w.wait("the answer", lambda: answer)
         self.assertEqual(answer, [(self.w.devices()["/dev/input/event3"]["path"],)])
 
     def test_identify_ends_with_a_pause(self):
-        answer = self.w.start_call(ROOT, MANAGER, "Identify")
-        self.w.get("Paused")
+        answer = self.start_identify()
         self.w.call("Pause")
         self.assertEqual(self.w.wait("the answer", lambda: answer)[0].name, VFIO + "Paused")
         self.w.call("Resume")
         self.w.wait_device("event3", "grabbed")
-        answer = self.w.start_call(ROOT, MANAGER, "Identify")
-        self.w.get("Paused")
-        self.keyboard.press(BACKSPACE, ESC, ENTER)
-        self.w.wait("the answer", lambda: answer)
+        answer = self.start_identify()
+        self.w.call("Pause")
+        self.assertEqual(self.w.wait("the answer", lambda: answer)[0].name, VFIO + "Paused")
 
     def test_identify_times_out(self):
-        answer = self.w.start_call(ROOT, MANAGER, "Identify")
+        answer = self.start_identify()
         self.assertEqual(self.w.wait("the end of 30 seconds", lambda: answer)[0].name, VFIO + "TimedOut")
         self.keyboard.tap(A)
         self.w.wait("the key", lambda: len(self.mirror.keys()) == 2)
@@ -1026,15 +1023,13 @@ class BusDies(Case):
             self.skipTest("needs root, to be two users")
         polkit = self.start_polkit(None)
         self.w.start_call(ROOT, MANAGER, "Pause", connection=self.w.connect(NOBODY))
-        self.w.start_call(ROOT, MANAGER, "Identify")
+        self.start_identify()
         self.w.wait("the question", lambda: polkit.open)
         self.w.stop_bus()
         self.w.start_bus()
         self.w.wait("its name", lambda: self.w.owners.get(world.NAME))
         self.assertFalse(self.w.get("Paused"))
-        answer = self.w.start_call(ROOT, MANAGER, "Identify")
-        self.w.get("Paused")
-        self.assertEqual(answer, [])
+        self.assertEqual(self.start_identify(), [])
 
 
 if __name__ == "__main__":

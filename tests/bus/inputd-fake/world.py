@@ -70,7 +70,8 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
   <limit name="max_connections_per_user">2048</limit>
   <limit name="max_replies_per_connection">8192</limit>
   <servicedir>{services}</servicedir>
-  <include>{policy}</include>
+  <include>{systemd}/org.vfio.Inputd1.conf</include>
+  <include>{systemd}/org.vfio.Guestd1.conf</include>
 </busconfig>
 """
 
@@ -245,9 +246,8 @@ class World:
 
     def start_bus(self):
         config = self.folder / "bus.conf"
-        policy = TOP / "systemd/org.vfio.Inputd1.conf"
-        config.write_text(BUS_CONFIG.format(socket=self.folder / "bus", user=os.geteuid(), policy=policy,
-                                            services=self.folder))
+        config.write_text(BUS_CONFIG.format(socket=self.folder / "bus", user=os.geteuid(), services=self.folder,
+                                            systemd=TOP / "systemd"))
         # As it is installed; here it cannot be started.
         self.write("org.vfio.Guestd1.service", "[D-BUS Service]\nName=org.vfio.Guestd1\nExec=/bin/false\nUser=root\n")
         (self.folder / "bus").unlink(missing_ok=True)
