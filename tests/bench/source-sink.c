@@ -15,7 +15,7 @@
  *               reader below it, as interrupt and application are
  *       NODE    where the frames come out; "-": the source's own node
  *       PID     the forwarder, whose use of the machine is reported; 0: none
- *   chord together|after POINTER KEYBOARD
+ *   chord together|after POINTER KEYBOARD PID
  *       plays left Ctrl + right Ctrl and one frame of motion. POINTER: of the
  *       target that becomes active; KEYBOARD: of the one that was.
  *       together: the motion is there when the forwarder reads the chord;
@@ -250,10 +250,12 @@ static unsigned count_keys_down(int fd)
         return n;
 }
 
-static void command_chord(struct bench *b, bool together, const char *pointer_path, const char *keyboard_path)
+static void command_chord(struct bench *b, bool together, const char *pointer_path, const char *keyboard_path,
+                          pid_t pid)
 {
         _autoclose_ int pointer = node_grab(pointer_path, 0), keyboard = node_grab(keyboard_path, 0);
         struct sink s = { .fd = pointer, .traffic = TRAFFIC_MOTION, .n_frames = 1, .got_ns = b->got_ns };
+        struct usage before, after;
         uint64_t start;
         int r = 0;
 
@@ -261,6 +263,7 @@ static void command_chord(struct bench *b, bool together, const char *pointer_pa
                 die(MIN(pointer, keyboard), "cannot grab a target's nodes");
         send_key(b, KEY_LEFTCTRL, 1);
         wait_key(keyboard, KEY_LEFTCTRL, 1);
+        before = usage_read(pid);
         if (together && set_realtime(SENDER_PRIORITY) < 0)
                 die(-errno, "SCHED_RR");
 
@@ -278,8 +281,9 @@ static void command_chord(struct bench *b, bool together, const char *pointer_pa
         wait_key(keyboard, KEY_LEFTCTRL, 0);
         send_key(b, KEY_RIGHTCTRL, 0);
         send_key(b, KEY_LEFTCTRL, 0);
-        (void) printf("{\"first_frame\": %" PRIu64 ", \"split\": %u, \"keys_left\": %u}\n", b->got_ns[0] - start,
-                      s.split, count_keys_down(keyboard));
+        after = usage_read(pid);
+        (void) printf("{\"first_frame\": %" PRIu64 ", \"split\": %u, \"keys_left\": %u, \"cpu\": %" PRIu64 "}\n",
+                      b->got_ns[0] - start, s.split, count_keys_down(keyboard), after.cpu_ns - before.cpu_ns);
 }
 
 #define PRESS_MAX 8
@@ -313,8 +317,8 @@ static bool obey(struct bench *b, const char *line)
                 command_run(b, &run);
                 return true;
         }
-        if (sscanf(line, "chord %15s %63s %63s", word, pointer, keyboard) == 3) {
-                command_chord(b, strcmp(word, "together") == 0, pointer, keyboard);
+        if (sscanf(line, "chord %15s %63s %63s %d", word, pointer, keyboard, &run.pid) == 4) {
+                command_chord(b, strcmp(word, "together") == 0, pointer, keyboard, run.pid);
                 return true;
         }
         return strncmp(line, "press ", strlen("press ")) == 0 && command_press(b, line + strlen("press "));

@@ -5,6 +5,24 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* Not VmRSS of status, which the kernel keeps only roughly. */
+static uint64_t resident_kb(pid_t pid)
+{
+        char path[64], line[128];
+        uint64_t kb = 0;
+        FILE *f;
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int) pid);
+        f = fopen(path, "re");
+        if (!f)
+                return 0;
+        while (fgets(line, sizeof(line), f))
+                if (sscanf(line, "Rss: %" SCNu64, &kb) == 1)
+                        break;
+        (void) fclose(f);
+        return kb;
+}
+
 static void add_status(const char *folder, struct usage *u)
 {
         char path[320], line[128];
@@ -16,9 +34,7 @@ static void add_status(const char *folder, struct usage *u)
         if (!f)
                 return;
         while (fgets(line, sizeof(line), f)) {
-                if (sscanf(line, "VmRSS: %" SCNu64, &value) == 1)
-                        u->rss_kb = value;
-                else if (sscanf(line, "voluntary_ctxt_switches: %" SCNu64, &value) == 1)
+                if (sscanf(line, "voluntary_ctxt_switches: %" SCNu64, &value) == 1)
                         u->waits += value;
                 else if (sscanf(line, "nonvoluntary_ctxt_switches: %" SCNu64, &value) == 1)
                         u->preempted += value;
@@ -43,7 +59,7 @@ static void add_schedstat(const char *folder, struct usage *u)
 
 struct usage usage_read(pid_t pid)
 {
-        struct usage u = { 0 };
+        struct usage u = { .rss_kb = resident_kb(pid) };
         const struct dirent *entry;
         char tasks[64], folder[288];
         DIR *dir;
