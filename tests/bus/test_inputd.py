@@ -931,10 +931,8 @@ class Authorisation(Case):
         self.assertEqual({a[0].name for a in answers if isinstance(a[0], BusError)} - {LIMITS}, set())
 
 
-class Guestd(Case):
-    """The guests are vfio-guestd's word, and it is gone when it has been away for three seconds."""
-
-    LOST = "vfio-guestd is not running"
+class WithGuestd(Case):
+    """vfio-guestd is there, and its guest is active."""
 
     def own(self):
         self.guestd = connection = self.w.connect()
@@ -943,16 +941,22 @@ class Guestd(Case):
                                      10000, None)
         self.assertEqual(reply.unpack(), (1,))
 
-    def vanish(self):
-        self.guestd.close_sync(None)
-        self.w.wait("guestd to be gone", lambda: self.w.owners.get(GUESTD) == "")
-
     def setUp(self):
         super().setUp()
         self.own()
         self.w.call("SetReady", "sbs", "conf", True, "")
         self.w.call("Switch", "s", "conf")
         self.assert_switched("host", "conf", "request")
+
+
+class Guestd(WithGuestd):
+    """The guests are vfio-guestd's word, and it is gone when it has been away for three seconds."""
+
+    LOST = "vfio-guestd is not running"
+
+    def vanish(self):
+        self.guestd.close_sync(None)
+        self.w.wait("guestd to be gone", lambda: self.w.owners.get(GUESTD) == "")
 
     def test_vanishes(self):
         self.vanish()
@@ -981,6 +985,65 @@ class Guestd(Case):
         self.w.wait("its name", lambda: self.w.owners.get(world.NAME))
         self.w.pass_time(3.5)
         self.assertEqual(self.w.get("ActiveTarget"), "conf")
+
+
+class Stopping(WithGuestd):
+    """Devices are let go first; then vfio-guestd has two seconds to take the nodes away from its guests."""
+
+    INTERFACE = '<node><interface name="org.vfio.Guestd1.Manager"><method name="Release"/></interface></node>'
+
+    def own(self):
+        super().own()
+        self.asked = []
+        interface = Gio.DBusNodeInfo.new_for_xml(self.INTERFACE).interfaces[0]
+        self.guestd.register_object("/org/vfio/Guestd1", interface, lambda *call: self.asked.append(call[-1]), None,
+                                    None)
+
+    def setUp(self):
+        super().setUp()
+        self.keyboard = self.w.plug("event3", "keyboard")
+        self.w.wait_device("event3", "grabbed")
+        self.guest = self.w.node("vfio-inputd/guest/conf/keyboard")
+        self.keyboard.press(A)
+        self.w.wait("a key", lambda: self.guest.keys())
+
+    def stop(self):
+        self.w.kill(signal.SIGTERM)
+        self.w.wait("the question", lambda: self.asked or self.w.exited)
+        self.w.wait("the devices to be let go", lambda: self.keyboard.closed == 1)
+        self.w.wait("the release of the key", lambda: self.guest.keys() == [(A, 1), (A, 0)])
+        self.assertEqual(len(self.w.notifications("STOPPING=1")), 1)
+
+    def test_waits_for_guestd(self):
+        self.stop()
+        self.assertEqual(self.w.get("ActiveTarget"), "host")
+        self.assertEqual(self.w.exited, [])
+        self.asked[0].return_value(None)
+        self.assertEqual(self.w.wait("its end", lambda: self.w.exited), [0])
+
+    def test_guestd_fails(self):
+        self.stop()
+        self.asked[0].return_dbus_error(VFIO + "Failed", "as the test wants it")
+        self.assertEqual(self.w.wait("its end", lambda: self.w.exited), [0])
+        self.assertTrue(self.w.logged("vfio-guestd does not detach its guests: as the test wants it"))
+
+    def test_guestd_hangs(self):
+        self.stop()
+        self.assertEqual(self.w.wait("its end", lambda: self.w.exited), [0])
+
+    def test_guestd_vanishes(self):
+        self.stop()
+        self.guestd.close_sync(None)
+        self.assertEqual(self.w.wait("its end", lambda: self.w.exited), [0])
+
+    def test_bus_vanishes(self):
+        self.stop()
+        self.w.stop_bus()
+        self.assertEqual(self.w.wait("its end", lambda: self.w.exited), [0])
+
+    def test_asked_twice(self):
+        self.stop()
+        self.assertEqual(self.w.stop(signal.SIGTERM), 0)
 
 
 class BusDies(Case):
