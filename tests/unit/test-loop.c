@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 
 #include <cmocka.h>
 
@@ -89,20 +90,36 @@ static void dispatch(struct loop_source *s)
         }
 }
 
-static struct counter *counter_new(struct test *t, char letter, unsigned times)
+/* fd: eight bytes a read. */
+static struct counter *counter_for(struct test *t, char letter, unsigned times, int fd)
 {
         struct counter *c = xnew0(struct counter, 1);
 
         *c = (struct counter) {
                 .source.dispatch = dispatch,
                 .test = t,
-                .fd = eventfd(times > 0, EFD_CLOEXEC | EFD_NONBLOCK),
+                .fd = fd,
                 .mark = letter,
                 .left = times,
         };
-        assert_true(c->fd >= 0);
-        assert_int_equal(loop_add(t->loop, c->fd, &c->source), 0);
+        assert_true(fd >= 0);
+        assert_int_equal(loop_add(t->loop, fd, &c->source), 0);
         return c;
+}
+
+static struct counter *counter_new(struct test *t, char letter, unsigned times)
+{
+        return counter_for(t, letter, times, eventfd(times > 0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+/* Readable once, when the loop has long gone to sleep. */
+static struct counter *counter_later(struct test *t, char letter)
+{
+        const struct itimerspec later = { .it_value.tv_nsec = 20 * 1000000 };
+        int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+        assert_int_equal(timerfd_settime(fd, 0, &later, NULL), 0);
+        return counter_for(t, letter, 1, fd);
 }
 
 static int on_exit_event(sd_event_source *s, void *userdata)
@@ -245,20 +262,13 @@ static void test_sd_event_does_not_starve_input(void **state)
         counter_free(c);
 }
 
-static void add_exit(struct test *t)
-{
-        /* In the turn that dispatched the input; sd-event slept till then. */
-        t->after = NULL;
-        t->after_result = false;
-        exit_when_due(t);
-}
-
-static void wait_for_input(struct test *t)
+static void exit_after_the_input(struct test *t)
 {
         t->after_result = strchr(t->marks, 'i') != NULL;
-        if (t->after_result)
-                add_exit(t);
-        t->after_result = true;
+        if (!t->after_result)
+                return;
+        t->after = NULL;
+        exit_when_due(t);
 }
 
 /* What the hook adds to sd-event is seen at once, though sd-event's descriptor
@@ -266,9 +276,9 @@ static void wait_for_input(struct test *t)
 static void test_sources_added_by_the_hook(void **state)
 {
         struct test *t = *state;
-        struct counter *c = counter_new(t, 'i', 1);
+        struct counter *c = counter_later(t, 'i');
 
-        t->after = wait_for_input;
+        t->after = exit_after_the_input;
         assert_int_equal(loop_run(t->loop), 0);
         assert_string_equal(t->marks, "ie");
         counter_free(c);
