@@ -76,10 +76,13 @@ struct reaper *reaper_free(struct reaper *r)
 
 void reaper_close(struct reaper *r, int fd, struct libevdev_uinput *uidev)
 {
-        struct job job = { fd, uidev };
+        struct job job;
 
         if (fd < 0)
                 return;
+        memset(&job, 0, sizeof(job)); /* the padding is written, too */
+        job.fd = fd;
+        job.uidev = uidev;
         /* 4,096 jobs fit; should they not, a leaked descriptor hurts nobody who types. */
         if (write(r->pipe[1], &job, sizeof(job)) < 0)
                 log_error("bug: the closing thread does not keep up, descriptor %d stays open", fd);
