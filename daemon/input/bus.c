@@ -16,7 +16,7 @@
 #define IDENTIFY_USEC (30 * UINT64_C(1000000))
 #define RELEASE_USEC (2 * UINT64_C(1000000))
 /* How long vfio-guestd may be away before its guests count as lost. */
-#define GUESTD_GRACE_USEC (3 * UINT64_C(1000000))
+#define GUESTD_GRACE_USEC (10 * UINT64_C(1000000))
 
 struct bus {
         struct manager *manager; /* not owned */

@@ -26,7 +26,7 @@ def is_free(node):
         device = libevdev.Device(file)
         try:
             device.grab()
-        except (OSError, libevdev.DeviceGrabError):
+        except (OSError, libevdev.device.DeviceGrabError):
             return False
         return True  # and the grab ends with the file
 
