@@ -177,7 +177,7 @@ class Speed:
         self.source = source
         self.product = product
         self.paces = QUICK_PACES if arguments.quick else PACES
-        self.repeats = 2 if arguments.quick else 5
+        self.repeats = 2 if arguments.quick else 3
         self.floors = FLOORS | (VARIANTS if arguments.variants else {})
         self.kinds = ["motion"] if arguments.quick else ["motion", "keys"]
         self.runs = []

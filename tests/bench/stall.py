@@ -31,11 +31,11 @@ class Sampler(threading.Thread):
         self._lines.readline()
         self._ask("qmp_capabilities")
         self._samples = []
-        self._stop = False
+        self._ended = False
         self.start()
 
     def run(self):
-        while not self._stop:
+        while not self._ended:
             start = time.monotonic()
             self._ask("query-status")
             self._samples.append((start, time.monotonic() - start))
@@ -48,7 +48,7 @@ class Sampler(threading.Thread):
         return max(took for start, took in list(self._samples) if start + took >= begin) * 1000
 
     def close(self):
-        self._stop = True
+        self._ended = True
         self.join()
         self._socket.close()
 
