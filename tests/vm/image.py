@@ -53,9 +53,11 @@ def host_packages():
 def get_image(suite="bookworm", debs=(), progress=lambda what: None):
     """The image of that suite with those packages; built if there is none yet."""
     debs = [Path(deb).resolve() for deb in debs]
+    check_request(suite, debs)
+    require_tools()
     directory = BUILD / f"image-{suite}-{digest(base_key(suite), *debs)}"
     if not directory.exists():
-        check_machine(suite, debs)
+        require_root()
         with one_builder():
             base = get_base(suite, progress)
             if not directory.exists():
@@ -63,6 +65,7 @@ def get_image(suite="bookworm", debs=(), progress=lambda what: None):
                 with building(directory) as partial:
                     build_image(base, debs, partial, progress)
         drop_old(f"image-{suite}-*", keep=3)
+    os.utime(directory)  # the one least recently used goes first
     return Image(directory / "root.img", directory / "vmlinuz", directory / "initrd.img", suite)
 
 
@@ -97,7 +100,7 @@ def build_image(base, debs, directory, progress):
         run_logged(["tar", "--extract", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--exclude=./dev/*",
                     "--zstd", "--file", base, "--directory", root], log, "the base layer could not be unpacked")
         if debs:
-            progress(f"installing {len(debs)} packages")
+            progress("installing " + ", ".join(deb.stem for deb in debs))
             install(Path(root), debs, log)
         shutil.copy(newest(Path(root, "boot"), "vmlinuz-*"), directory / "vmlinuz")
         shutil.copy(newest(Path(root, "boot"), "initrd.img-*"), directory / "initrd.img")
@@ -130,13 +133,15 @@ def install(root, debs, log):
 # What a build needs
 
 
-def check_machine(suite, debs):
+def check_request(suite, debs):
     if suite not in SUITES:
         raise Unavailable(f"there is no recipe for the suite {suite}, only for {' and '.join(SUITES)}")
     for deb in debs:
         if not deb.is_file():
             raise Unavailable(f"the package {deb} does not exist")
-    require_tools()
+
+
+def require_root():
     if os.geteuid() != 0:
         raise Unavailable("building the test machine's disk needs root; run this with sudo")
 
@@ -177,13 +182,13 @@ def run_logged(command, log, failure, env=None):
     if status != 0:
         kept = BUILD / "failed-build.log"
         shutil.copy(log, kept)
-        raise Unavailable(f"{failure} (see {kept}: {last_error(log)})")
+        raise Unavailable(f"{failure} (see {kept}: {first_error(log)})")
 
 
-def last_error(log):
+def first_error(log):
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"(E:|Err:|error|mke2fs:|tar:|dpkg: error)", line, re.IGNORECASE)]
-    return (errors or lines or ["no output"])[-1]
+    return (errors or lines[-1:] or ["no output"])[0]
 
 
 # The cache
