@@ -55,9 +55,9 @@ def get_image(suite="bookworm", debs=(), progress=lambda what: None):
     debs = [Path(deb).resolve() for deb in debs]
     check_request(suite, debs)
     require_tools()
+    require_root()
     directory = BUILD / f"image-{suite}-{digest(base_key(suite), *debs)}"
     if not directory.exists():
-        require_root()
         with one_builder():
             base = get_base(suite, progress)
             if not directory.exists():
@@ -143,7 +143,7 @@ def check_request(suite, debs):
 
 def require_root():
     if os.geteuid() != 0:
-        raise Unavailable("building the test machine's disk needs root; run this with sudo")
+        raise Unavailable("building the test machine needs root; run this with sudo")
 
 
 def require_tools():
