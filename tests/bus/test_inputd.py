@@ -58,13 +58,11 @@ class Case(unittest.TestCase):
         self.addCleanup(self.world.close)
         self.w.config.write_text(self.CONFIG)
         if os.geteuid() != 0:
-            self.start_polkit()
+            self.w.on_new_bus = self.start_polkit
         if self.START:
             self.w.start()
 
     def start_polkit(self, answer=polkit_fake.YES):
-        if not self.w.bus_process:
-            self.w.start_bus()
         return polkit_fake.Polkit(self.w.connect(), answer)
 
     def refused(self, error, member, signature="", *arguments, text="", **keywords):

@@ -181,7 +181,7 @@ class World:
         self.process = self.bus_process = self.bus = None
         self.control = None
         self.answers = []  # on the control socket
-        self.go = True  # let hotplug go on at the start
+        self.on_new_bus = lambda: None
         self.listen("control", socket.SOCK_SEQPACKET, self.on_control)
         self.listen("uinput", socket.SOCK_SEQPACKET, self.on_node)
         self.systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -259,6 +259,7 @@ class World:
         self.bus = self.connect()
         self.owners = {}
         self.bus.signal_subscribe(None, None, None, None, None, Gio.DBusSignalFlags.NONE, self.on_signal)
+        self.on_new_bus()
 
     def stop_bus(self):
         if self.bus_process:
@@ -374,10 +375,9 @@ class World:
     def on_control_message(self, sock):
         message = sock.recv(100).decode()
         if message == "start":
-            for event, hardware in self.hardware.items():
+            for hardware in self.hardware.values():
                 sock.send(hardware.plug)
-            if self.go:
-                sock.send(b"go")
+            sock.send(b"go")
         elif message:
             self.answers.append(message)
         return bool(message)
