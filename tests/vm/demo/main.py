@@ -3,11 +3,9 @@
 import argparse
 import contextlib
 import ctypes
-import json
 import os
 import runpy
 import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -15,15 +13,17 @@ from pathlib import Path
 VM = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(VM))
 
+from console import PLAY, STORY, WHY  # noqa: E402
 from image import SUITES, Unavailable, get_image  # noqa: E402
 from packages import get_packages  # noqa: E402
 from qmp import QmpError  # noqa: E402
-from screen import BOLD, GREEN, RED, Columns, Paper, Progress  # noqa: E402
+from screen import Paper, Progress  # noqa: E402
+from telling import Telling  # noqa: E402
 from vm import Machine, MachineDied  # noqa: E402
 
 PR_SET_CHILD_SUBREAPER = 36
-INSIDE = "/run/vmtest/tests/vm"
-DEADLINE_SECONDS = 900
+SHOW_SECONDS = 900
+PLAY_SECONDS = 24 * 3600
 
 
 def main():
@@ -33,7 +33,8 @@ def main():
     progress = Progress(paper)
     try:
         with no_leftovers() as directory:
-            return show(arguments, directory, paper, progress)
+            image = get_image(arguments.suite, get_packages(arguments.suite, progress), progress)
+            return (play if arguments.play else show)(image, directory, paper, progress)
     except (Unavailable, MachineDied, QmpError) as error:
         progress.done()
         print(f"demo: {error}", file=sys.stderr)
@@ -75,74 +76,62 @@ def end_children():
             os.waitpid(child, 0)
 
 
-# ./demo
-
-
-def show(arguments, directory, paper, progress):
-    image = get_image(arguments.suite, get_packages(arguments.suite, progress), progress)
-    progress(f"booting Debian {arguments.suite} in emulation")
-    with Machine(image, files(directory), deadline=DEADLINE_SECONDS, directory=directory) as machine:
+def show(image, directory, paper, progress):
+    progress(f"booting Debian {image.suite} in emulation")
+    with Machine(image, files(directory), deadline=SHOW_SECONDS, directory=directory) as machine:
         machine.wait_until_up()
         progress.done()
         telling = Telling(paper)
-        status = machine.run(["python3", f"{INSIDE}/demo/story.py"], output=telling.hear)
+        status = machine.run(STORY, output=telling.hear)
         return telling.end(status)
 
 
 def files(directory):
+    """What the machine gets besides its disk: the harness, this demo, and the guest's operating system."""
     boot_sector = runpy.run_path(str(VM / "run"))["assemble"](directory)
     return {"tests/vm": VM, "tests/vm/guest/bootsector.bin": boot_sector}
 
 
-class Telling:
-    """Shows what story.py tells, and judges by it; anything it says that is no story is an error message."""
+# ./demo --play
 
-    def __init__(self, paper):
-        self._paper = paper
-        self._columns = Columns(paper)
-        self._partial = ""
-        self._status = ""
-        self._errors = []
-        self._verdicts = []
 
-    def hear(self, text):
-        *lines, self._partial = (self._partial + text).split("\n")
-        for line in lines:
-            if line.startswith("{"):
-                self._take(json.loads(line))
-            else:
-                self._errors.append(line)
+def play(image, directory, paper, progress):
+    with contextlib.ExitStack() as cleanup:
+        machine = switch_on(image, directory, paper, cleanup)
+        progress(f"booting Debian {image.suite} in emulation")
+        machine.wait_until_up()
+        progress.done()
+        return wait_for_the_end(machine, paper)
 
-    def _take(self, message):
-        if "doing" in message:
-            self._columns.doing(message["doing"])
-        elif "active" in message:
-            self._columns.active(message["active"])
-        elif "arrived" in message and "text" in message:
-            self._columns.arrived(message["arrived"], message["text"])
-        elif "status" in message:
-            self._status = message["status"]
-        elif "verdict" in message:
-            self._verdicts.append(message)
 
-    def end(self, status):
-        """Show the rest; returns the demo's exit status."""
-        self._columns.end()
-        self._paper.add(self._paper.paint("$ vfioctl status", BOLD), *self._status.splitlines(), "")
-        if status != 0 or len(self._verdicts) != 2:
-            self._paper.add(*self._errors)
-            raise MachineDied(f"the story inside ended with status {status}")
-        wrong = [verdict for verdict in self._verdicts if verdict["arrived"] != verdict["expected"]]
-        for verdict in wrong:
-            self._paper.add(f"{verdict['verdict']}: expected {verdict['expected']}", f"arrived {verdict['arrived']}")
-        counts = " and ".join(f"{len(verdict['arrived'])} on the {verdict['verdict']}" for verdict in self._verdicts)
-        if wrong:
-            sides = " and ".join(verdict["verdict"] for verdict in wrong)
-            self._paper.add(self._paper.paint(f"demo: failed: not what should have arrived: {sides}", BOLD, RED))
-            return 1
-        self._paper.add(self._paper.paint(
-            f"demo: every press, release and movement arrived where it should and nowhere else: {counts}", BOLD, GREEN))
-        return 0
+def switch_on(image, directory, paper, cleanup):
+    """The machine with a window or, where there can be none, with VNC."""
+    def machine(display):
+        return cleanup.enter_context(Machine(image, files(directory), display=display, deadline=PLAY_SECONDS,
+                                             directory=directory))
+
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        with contextlib.suppress(MachineDied):
+            machine = machine("gtk")
+            paper.add("demo: the machine has a window; Ctrl-C here ends it")
+            return machine
+        paper.add("demo: no window can be opened here")
+    machine = machine("vnc=127.0.0.1:0,to=99")
+    vnc = machine.qmp.execute("query-vnc")
+    paper.add(f"demo: connect a VNC viewer to {vnc['host']}:{vnc['service']} (this machine only); Ctrl-C here ends it")
+    return machine
+
+
+def wait_for_the_end(machine, paper):
+    """Until F12 is pressed there or the window closed; Ctrl-C here gets past all this."""
+    try:
+        status = machine.run(PLAY, timeout=PLAY_SECONDS)
+        if status != 0:
+            machine.run(WHY, output=lambda text: paper.add(*text.splitlines()))
+    except MachineDied:
+        status = 0
+    paper.add("demo: ended; nothing of it is running any more")
+    return 1 if status else 0
 
 
 if __name__ == "__main__":

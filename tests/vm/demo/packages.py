@@ -54,11 +54,11 @@ def build_here(sources, destination):
 
 
 def build_in_chroot(suite, sources, destination):
-    as_in_chroot = 'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get build-dep --yes --build-profiles nocheck'
+    """All apt and dpkg is in the chroot: called from outside they would act on this machine."""
     return [
         "mmdebstrap", "--variant=buildd", "--format=null", "--quiet",
-        f"--customize-hook={as_in_chroot} '{sources}'",
         f"--customize-hook=cp -r '{sources}' \"$1/src\"",
+        "--customize-hook=chroot \"$1\" apt-get build-dep --yes --no-install-recommends --build-profiles nocheck /src",
         "--customize-hook=chroot \"$1\" /src/build-aux/build-deb /deb",
         f"--customize-hook=cp \"$1\"/deb/*.deb '{destination}'",
         suite, "-", *debian_mirror(),

@@ -3,6 +3,7 @@
 On a terminal both are drawn in place; elsewhere a line is added for every step.
 """
 
+import itertools
 import os
 import shutil
 import sys
@@ -12,6 +13,7 @@ import time
 
 BOLD, DIM, RED, GREEN, YELLOW = "1", "2", "31", "32", "33"
 TICK_SECONDS = 1
+LINES = 4  # of each column, at least
 
 
 class Paper:
@@ -77,68 +79,69 @@ class Progress:
 
 
 class Columns:
-    """The text that arrived on either side, below each other's title, the active one marked."""
+    """What either side received: side by side on a terminal, else step by step.
+
+    Each turn of a side at the devices begins a line.
+    """
 
     TITLES = {"host": "HOST", "guest": "GUEST"}
+    COLOURS = {"host": GREEN, "guest": YELLOW}
+    MARK = "  <- has keyboard and mouse"
 
     def __init__(self, paper):
         self._paper = paper
-        self._text = dict.fromkeys(self.TITLES, "")
-        self._shown = dict(self._text)
-        self._active = ""
+        self._turns = {side: [] for side in self.TITLES}
+        self._untold = dict.fromkeys(self.TITLES, "")
+        self._active = None
         self._doing = ""
 
     def doing(self, what):
-        self._flush()
         self._doing = what
-        self._draw() if self._paper.live else self._paper.add(f"  {what}")
+        self._show(f"  {what}")
 
     def active(self, side):
-        self._flush()
         self._active = side
-        self._draw() if self._paper.live else self._paper.add(f"  active: {self.TITLES[side]}")
+        self._turns[side].append("")
+        self._show(f"  active: {self.TITLES[side]}")
 
-    def arrived(self, side, text):
-        self._text[side] += text
+    def received(self, side, text):
+        if not self._turns[side]:
+            self._turns[side].append("")  # it has not had its turn yet
+        self._turns[side][-1] += text
+        self._untold[side] += text
         if self._paper.live:
             self._draw()
 
     def end(self):
-        self._flush()
         self._doing = ""
-        if self._paper.live:
-            self._draw()
+        self._show()
         self._paper.add("")
 
-    def _flush(self):
-        """On paper that cannot be drawn over, what has arrived is told step by step."""
+    def _show(self, *step):
         if self._paper.live:
+            self._draw()
             return
         for side, title in self.TITLES.items():
-            new = self._text[side][len(self._shown[side]):]
-            if new:
-                self._paper.add(f"    {title:5} | {new}")
-        self._shown = dict(self._text)
+            if self._untold[side]:
+                self._paper.add(f"    {title:5} | {self._untold[side]}")
+            self._untold[side] = ""
+        self._paper.add(*step)
 
     def _draw(self):
         width = max(20, min(shutil.get_terminal_size().columns, 100) // 2 - 3)
-        texts = [self._wrap(self._text[side], width) for side in self.TITLES]
-        rows = max(3, *map(len, texts))
-        left, right = (text + [""] * (rows - len(text)) for text in texts)
+        host, guest = ([line for turn in turns for line in textwrap.wrap(turn, width, drop_whitespace=False)]
+                       for turns in self._turns.values())
+        rows = itertools.zip_longest(host, guest, range(LINES), fillvalue="")
         bar = self._paper.paint("|", DIM)
         self._paper.draw(
             "", f"  {self._title('host', width)} {bar} {self._title('guest', width)}",
             self._paper.paint(f"  {'-' * width}-+-{'-' * width}", DIM),
-            *(f"  {self._cell(a, width, 'host')} {bar} {self._cell(b, width, 'guest')}" for a, b in zip(left, right)),
-            "", f"  {self._paper.paint(self._doing, DIM)}")
-
-    def _wrap(self, text, width):
-        return textwrap.wrap(text, width, drop_whitespace=False)
+            *(f"  {self._cell('host', a, width)} {bar} {self._cell('guest', b, width)}" for a, b, _ in rows),
+            "", self._paper.paint(f"  {self._doing}", DIM))
 
     def _title(self, side, width):
-        if side == self._active:
-            return self._paper.paint(f"{self.TITLES[side] + '  <- has keyboard and mouse':{width}}", BOLD, GREEN)
-        return self._paper.paint(f"{self.TITLES[side]:{width}}", BOLD)
+        mark, colour = (self.MARK, [GREEN]) if side == self._active else ("", [])
+        return self._paper.paint((self.TITLES[side] + mark)[:width].ljust(width), BOLD, *colour)
 
-    def _cell(self, text, width, side):
-        return self._paper.paint(f"{text:{width}}", GREEN if side == "host" else YELLOW)
+    def _cell(self, side, text, width):
+        return self._paper.paint(text.ljust(width), self.COLOURS[side])

@@ -5,7 +5,7 @@ It writes JSON lines, which main.py shows as they come:
 
     {"doing": "typing ..."}                    what the hands at the hardware do now
     {"active": "host"}                         which side has the devices
-    {"arrived": "guest", "text": "a"}          typed text, or what the mouse did
+    {"received": "guest", "text": "a"}         typed text, or what the mouse did
     {"status": "..."}                          the words of vfioctl status
     {"verdict": "guest", "expected": [...], "arrived": [...]}
 
@@ -96,7 +96,7 @@ class Story:
         self.arrived[side].append(plain(event))
         text = describe(event) if isinstance(event, Mouse) else self._typed[side].feed(*event)
         if text:
-            self._tell(arrived=side, text=text)
+            self._tell(received=side, text=text)
 
     def _wait(self):
         """Until as much has arrived as was expected, or it is too late for that."""
