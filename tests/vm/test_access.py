@@ -28,8 +28,9 @@ def test_desktop_sees_the_mirrors_and_not_the_guest(hw, service):
 
 
 def test_ordinary_users_can_open_no_node(hw, service):
+    service.configure('guests = ( { name = "absent"; qmp = "/run/desk/absent.qmp"; } );')
     with service.mirror(PS2_KEYBOARD) as mirror:
-        for node in [mirror.path, *service.guest_nodes()]:
+        for node in [mirror.path, *service.guest_nodes("absent")]:
             assert os.path.exists(node)
             assert not can_open(node, "desk") and not can_open(node, "other")
 

@@ -17,7 +17,7 @@ BAD_LINES = {
     'guests = ( { qmp = "/x"; } );': "name",
     'guests = ( { name = "host"; qmp = "/x"; } );': "host",
     'guests = ( { name = "a"; qmp = "relative"; } );': "relative",
-    "toggle = [": "",
+    "toggle = [ # without an end": "",
 }
 
 
@@ -25,7 +25,7 @@ BAD_LINES = {
 def test_a_wrong_line_is_named_and_changes_nothing(hw, service, line):
     service.guest_nodes()
     before = service.status()
-    service.configure(f"# one\n{line}\n", reload=False)
+    service.configure(f"# one\n{line}", reload=False)
     reload = vfioctl("reload", check=False)
     assert reload.returncode == 1
     assert "/etc/vfio-inputd.conf:2:" in reload.stderr and "expected" in reload.stderr
