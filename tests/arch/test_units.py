@@ -23,7 +23,8 @@ def units(folder):
             continue
         unit = pathlib.Path(folder) / template.stem
         lines = template.read_text(encoding="utf-8").splitlines()
-        kept = (line for line in lines if not line.startswith("Documentation="))
+        # kill and busctl come with packages that ours depends on, a build does not.
+        kept = (line for line in lines if not line.startswith(("Documentation=", "ExecReload=")))
         text = "\n".join("ExecStart=/bin/true" if line.startswith("ExecStart=") else line for line in kept)
         unit.write_text(text.replace("@libexecdir@", "/usr/libexec") + "\n", encoding="utf-8")
         yield unit
