@@ -2,7 +2,6 @@
 
     bench.py speed|stall [--quick] [--variants]
 
-speed wants the machine whose clock counts instructions, stall the plain one.
 Words about what is going on go to stdout, the result to RESULT as JSON.
 
 All cases are measured in the same boot, by turns, with the same two devices as
@@ -11,6 +10,8 @@ source. vfio-inputd is the installed package under its own unit.
 
 import argparse
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import re
@@ -25,12 +26,13 @@ HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "vm"))
 
 from inputd import Inputd  # noqa: E402
-from nodes import wait_for_node  # noqa: E402
+from nodes import wait_for, wait_for_node  # noqa: E402
 
 RESULT = Path("/run/vmtest/bench.json")
 CONFIG = Path("/etc/vfio-inputd.conf")
 DROP_IN = Path("/run/systemd/system/vfio-inputd.service.d/bench.conf")
 GUEST = "bench"
+EVIOCGRAB = 0x40044590
 
 # frames a second (0: ping-pong), warm-up, frames
 PACES = {"ping-pong": (0, 200, 2000), "1000": (1000, 100, 2000), "8000": (8000, 400, 8000)}
@@ -146,6 +148,8 @@ class Product:
         """The devices are free meanwhile."""
         self.service.call("Pause")
         self.wait_grabbed(False)
+        for node in (self.source.mouse, self.source.keyboard):
+            wait_for(lambda node=node: is_free(node), what=f"the end of the grab of {node}")
         yield
         self.service.call("Resume")
         self.wait_grabbed(True)
@@ -163,6 +167,18 @@ class Product:
         before = voluntary_switches(self.pid)
         time.sleep(seconds)
         return (voluntary_switches(self.pid) - before) / seconds
+
+
+def is_free(node):
+    """The daemon closes on a thread of its own, some time after it has let go."""
+    with open(node, "rb", buffering=0) as file:
+        try:
+            fcntl.ioctl(file, EVIOCGRAB, 1)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            return False
+    return True
 
 
 def voluntary_switches(pid):

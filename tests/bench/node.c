@@ -8,11 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <time.h>
 
 #include "common/mem.h"
-
-#define GRAB_TRIES 500
 
 void die(int error, const char *what)
 {
@@ -29,16 +26,10 @@ int set_realtime(int priority)
 
 int node_grab(const char *path, int flags)
 {
-        const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
         _autoclose_ int fd = open(path, O_RDWR | O_CLOEXEC | flags);
 
-        if (fd < 0)
+        if (fd < 0 || ioctl(fd, EVIOCGRAB, 1) < 0)
                 return -errno;
-        for (unsigned tries = 0; ioctl(fd, EVIOCGRAB, 1) < 0; tries++) {
-                if (errno != EBUSY || tries == GRAB_TRIES)
-                        return -errno;
-                (void) nanosleep(&pause, NULL);
-        }
         return TAKE_FD(fd);
 }
 

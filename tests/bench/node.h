@@ -19,9 +19,8 @@ struct node {
  * be done with it. */
 int node_create(enum node_kind kind, const char *name, const char *phys, struct node *ret);
 
-/* Opens an evdev node and grabs it: no other reader is woken, and counted. Who
- * had it before may still be closing it, of which the kernel tells nobody, so a
- * grabbed one is tried again for some seconds. The descriptor, or a negative errno. */
+/* Opens an evdev node and grabs it: no other reader is woken, and counted. The
+ * descriptor, or a negative errno. */
 int node_grab(const char *path, int flags);
 
 /* The calling process under SCHED_RR with that priority. 0, or a negative errno. */
