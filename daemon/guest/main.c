@@ -135,9 +135,7 @@ static int run(const char *config_path)
         r = sd_bus_request_name(bus, GUESTD_BUS_NAME, 0);
         if (r < 0)
                 return log_error_errno(r, "Cannot own " GUESTD_BUS_NAME " (is vfio-guestd running already?)");
-        r = manager_start(manager);
-        if (r < 0)
-                return r;
+        manager_start(manager);
         r = sd_event_set_watchdog(event, true);
         if (r < 0)
                 (void) log_warning_errno(r, "Cannot set up the watchdog");

@@ -226,19 +226,19 @@ static bool is_ours(const char *guest, void *userdata)
         return manager_guest_config(userdata, guest);
 }
 
-int manager_start(struct manager *m)
+void manager_start(struct manager *m)
 {
         int r;
 
-        r = manager_load(m);
-        if (r < 0)
-                return r;
+        if (manager_load(m) < 0) {
+                log_error("Running without guests until the configuration is read again");
+                m->config = config_new();
+        }
         /* What a life that was cut short has left to guests that are ours no more. */
         r = dac_revoke_all(is_ours, m);
         if (r < 0)
                 (void) log_warning_errno(r, "Cannot give all nodes of former guests back to root");
         manager_apply(m);
-        return 0;
 }
 
 void manager_reload(struct manager *m)

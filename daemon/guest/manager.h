@@ -23,8 +23,9 @@ struct manager *manager_free(struct manager *m);
 DEFINE_CLEANUP(struct manager *, manager_free);
 void manager_set_handler(struct manager *m, const struct manager_handler *handler, void *userdata);
 
-/* Reads the configuration for the first time and begins. The error is logged. */
-int manager_start(struct manager *m);
+/* Reads the configuration for the first time and begins; with a mistake in it,
+ * which is logged, without guests. */
+void manager_start(struct manager *m);
 /* Reads it again. The running one stays if there is a mistake, which is logged. */
 void manager_reload(struct manager *m);
 /* Detaches all guests until vfio-inputd is back, then calls done. -EBUSY if that

@@ -95,7 +95,7 @@ void manager_resume(struct manager *m)
 {
         struct device *next;
 
-        if (!m->router.paused)
+        if (!m->router.paused || m->stopping)
                 return;
         router_resume(&m->router);
         for (struct device *d = m->devices; d; d = next) {

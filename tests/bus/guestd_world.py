@@ -115,6 +115,13 @@ class Inputd:
     def close(self):
         self.connection.close_sync(None)
 
+    def ask_release(self):
+        """Calls Release as vfio-inputd does before it stops. The list that it returns gets True."""
+        replied = []
+        self.connection.call(GUESTD, GUESTD_PATH, GUESTD + '.Manager', 'Release', None, None, 0, DEADLINE * 1000, None,
+                             lambda connection, task: replied.append(bool(connection.call_finish(task))))
+        return replied
+
     def on_get(self, connection, sender, path, interface, name):
         return GLib.Variant('s', self.active)
 

@@ -603,6 +603,14 @@ class Configuration(GuestdTest):
         self.assertEqual(self.world.guest()['State'], 'ready')
         self.assertEqual(self.story.lines(), [])
 
+    def test_mistake_at_the_start_and_mended(self):
+        self.start(qemu=None, text='guests = ( { nam = "desk"; } );\n')
+        self.assertEqual(self.world.guests(), [])
+        self.world.start_qemu()
+        self.world.configure()
+        self.reload()
+        self.world.until_state('ready')
+
     def test_mistake_keeps_what_is(self):
         self.start_ready()
         self.story.clear()
@@ -613,6 +621,27 @@ class Configuration(GuestdTest):
         self.assertIn(f'{self.world.config}:1:', log.read_text())
         self.assertEqual(self.world.guest()['State'], 'ready')
         self.assertEqual(self.story.lines(), [])
+
+
+class Releasing(GuestdTest):
+    def test_detached_until_inputd_is_back(self):
+        qemu = self.start_ready()
+        replied = self.world.inputd.ask_release()
+        self.world.until(lambda: replied, 'the reply')
+        self.assertEqual(qemu.objects(), {})
+        self.assertEqual(self.world.given(), [])
+        self.assertIn('stopping', self.world.guest()['Reason'])
+        self.world.stop_inputd()
+        self.world.start_inputd('desk')
+        self.world.until_state('ready')
+        self.assertEqual(len(qemu.objects()), 2)
+
+    def test_for_inputd_alone(self):
+        qemu = self.start_ready()
+        with self.assertRaises(Denied) as caught:
+            self.world.call('org.vfio.Guestd1', '/org/vfio/Guestd1', 'org.vfio.Guestd1.Manager', 'Release')
+        self.assertEqual(caught.exception.args[0], 'org.freedesktop.DBus.Error.AccessDenied')
+        self.assertEqual(len(qemu.objects()), 2)
 
 
 class Calling(GuestdTest):
