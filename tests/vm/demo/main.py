@@ -34,12 +34,16 @@ def main():
     try:
         with no_leftovers() as directory:
             image = get_image(arguments.suite, get_packages(arguments.suite, progress), progress)
-            return (play if arguments.play else show)(image, directory, paper, progress)
+            status = (play if arguments.play else show)(image, directory, paper, progress)
+        if arguments.play:
+            paper.add("demo: ended; nothing of it is running any more")
+        return status
     except (Unavailable, MachineDied, QmpError) as error:
-        progress.done()
+        progress.stop()
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        progress.stop()
         print("\ndemo: interrupted; nothing of it is running any more", file=sys.stderr)
         return 130
 
@@ -70,8 +74,9 @@ def no_leftovers():
 
 
 def end_children():
-    while children := Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
-        for child in map(int, children):
+    while children := [int(child) for task in Path("/proc/self/task").glob("*/children")
+                       for child in task.read_text().split()]:
+        for child in children:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
 
@@ -106,31 +111,31 @@ def play(image, directory, paper, progress):
 
 def switch_on(image, directory, paper, cleanup):
     """The machine with a window or, where there can be none, with VNC."""
-    def machine(display):
+    def start(display):
         return cleanup.enter_context(Machine(image, files(directory), display=display, deadline=PLAY_SECONDS,
                                              directory=directory))
 
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        with contextlib.suppress(MachineDied):
-            machine = machine("gtk")
+        try:
+            machine = start("gtk")
             paper.add("demo: the machine has a window; Ctrl-C here ends it")
             return machine
-        paper.add("demo: no window can be opened here")
-    machine = machine("vnc=127.0.0.1:0,to=99")
+        except MachineDied:
+            paper.add("demo: no window can be opened here")
+    machine = start("vnc=127.0.0.1:0,to=99")
     vnc = machine.qmp.execute("query-vnc")
     paper.add(f"demo: connect a VNC viewer to {vnc['host']}:{vnc['service']} (this machine only); Ctrl-C here ends it")
     return machine
 
 
 def wait_for_the_end(machine, paper):
-    """Until F12 is pressed there or the window closed; Ctrl-C here gets past all this."""
+    """Until F12 is pressed there, or the machine is switched off with its window."""
     try:
         status = machine.run(PLAY, timeout=PLAY_SECONDS)
         if status != 0:
             machine.run(WHY, output=lambda text: paper.add(*text.splitlines()))
     except MachineDied:
-        status = 0
-    paper.add("demo: ended; nothing of it is running any more")
+        return 0
     return 1 if status else 0
 
 

@@ -60,13 +60,17 @@ class Progress:
 
     def done(self):
         """The step has ended; how long it took stays on the paper."""
-        if not self._what:
-            return
+        if self._what:
+            self.stop()
+            self._paper.add(self._line("done after "))
+            self._what = None
+
+    def stop(self):
+        """Leave the line as it is."""
         if self._ticker:
             self._ended.set()
             self._ticker.join()
-        self._paper.add(self._line("done after "))
-        self._what = self._ticker = None
+            self._ticker = None
 
     def _tick(self):
         while True:
