@@ -257,7 +257,7 @@ class Detaching(GuestdTest):
         qemu = self.start_ready()
         qemu.order('hang')
         self.assertLess(self.world.stop_guestd(), 10 if SLOW else 3)
-        self.assertEqual(self.world.given(), [])
+        self.world.until(lambda: not self.world.given(), 'the nodes given back')
         self.story.positions('inputd SetReady "desk" false "vfio-guestd is stopping"', 'dac revoke', 'dac revoke')
 
     def test_sigterm_without_inputd(self):
@@ -348,7 +348,7 @@ class Losing(GuestdTest):
         qemu.kill()
         self.world.until_state('absent')
         self.until_story('inputd SetReady "desk" false')
-        self.assertEqual(self.world.given(), [])
+        self.world.until(lambda: not self.world.given(), 'the nodes given back')
 
     def test_qemu_dies_at_every_step_of_the_attach(self):
         self.start(qemu=None)
@@ -374,7 +374,7 @@ class Losing(GuestdTest):
                 self.world.until_state('ready')
                 self.world.manage('Detach')
                 self.world.until_state('absent')
-                self.assertEqual(self.world.given(), [])
+                self.world.until(lambda: not self.world.given(), 'the nodes given back')
 
     def test_hung_and_back(self):
         qemu = self.start_ready()
@@ -408,7 +408,7 @@ class Losing(GuestdTest):
         qemu.order('hang')
         self.world.until_state('hung')
         self.assert_denied(ERROR + 'TimedOut', 'does not answer', 'Detach')
-        self.assertEqual(self.world.given(), [])
+        self.world.until(lambda: not self.world.given(), 'the nodes given back')
         qemu.order('answer')
         self.world.until_state('detached')
         self.assertEqual(qemu.objects(), {})
@@ -420,7 +420,7 @@ class Hostile(GuestdTest):
     def check(self, mode, state, reason):
         self.start(qemu=['--mode', mode])
         self.world.until_state(state, reason)
-        self.assertEqual(self.world.given(), [])
+        self.world.until(lambda: not self.world.given(), 'the nodes given back')
         self.assertLess(self.world.memory_kb(), 400_000 if SLOW else 60_000)
         self.assertEqual(self.count('inputd SetReady "desk" true'), 0)
 
@@ -569,7 +569,7 @@ class Configuration(GuestdTest):
         self.world.configure('guests = ();\n')
         self.reload()
         self.world.until(lambda: self.world.guests() == [], 'no guests')
-        self.assertEqual(self.world.given(), [])
+        self.world.until(lambda: not self.world.given(), 'the nodes given back')
 
     def test_new_guest_when_inputd_has_reloaded(self):
         self.world.configure('guests = ();\n')
@@ -629,7 +629,7 @@ class Releasing(GuestdTest):
         replied = self.world.inputd.ask_release()
         self.world.until(lambda: replied, 'the reply')
         self.assertEqual(qemu.objects(), {})
-        self.assertEqual(self.world.given(), [])
+        self.world.until(lambda: not self.world.given(), 'the nodes given back')
         self.assertIn('stopping', self.world.guest()['Reason'])
         self.world.stop_inputd()
         self.world.start_inputd('desk')
