@@ -129,12 +129,12 @@ def switch_on(image, directory, paper, cleanup):
 
 
 def wait_for_the_end(machine, paper):
-    """Until F12 is pressed there, or the machine is switched off with its window."""
+    """Until F12 is pressed there, the machine is switched off with its window, or Ctrl-C is pressed here."""
     try:
         status = machine.run(PLAY, timeout=PLAY_SECONDS)
         if status != 0:
             machine.run(WHY, output=lambda text: paper.add(*text.splitlines()))
-    except MachineDied:
+    except (MachineDied, KeyboardInterrupt):
         return 0
     return 1 if status else 0
 
