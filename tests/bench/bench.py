@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import errno
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -265,7 +266,7 @@ def busy():
             loop.wait()
 
 
-def count_syscalls(source, node, pid, frames=1000):
+def count_syscalls(source, kind, node, pid, frames=1000):
     """System calls per frame, by name. Not a timed run."""
     with tempfile.NamedTemporaryFile("r") as table:
         strace = subprocess.Popen(["strace", "-c", "-f", "-U", "calls,name", "-o", table.name, "-p", str(pid)],
@@ -273,7 +274,7 @@ def count_syscalls(source, node, pid, frames=1000):
         while "attached" not in (line := strace.stderr.readline()):
             if not line:
                 raise SystemExit(f"strace has ended with status {strace.wait()}")
-        source.ask("run", "motion", 0, 0, frames, "other", node, pid)
+        source.ask("run", kind, 0, 0, frames, "other", node, pid)
         strace.send_signal(signal.SIGINT)
         strace.wait()
         calls = {words[1]: int(words[0]) / frames for words in map(str.split, table) if words and words[0].isdigit()}
@@ -284,10 +285,10 @@ def count_syscalls(source, node, pid, frames=1000):
 def syscalls(source, product):
     counts = {}
     with product.paused(), floor([], "mouse", source.mouse) as (node, pid):
-        counts["floor"] = count_syscalls(source, node, pid)
-    for target in ("host", "guest"):
+        counts["floor, motion"] = count_syscalls(source, "motion", node, pid)
+    for target, kind in itertools.product(("host", "guest"), ("motion", "keys")):
         with product.active(target):
-            counts[target] = count_syscalls(source, product.nodes[target]["motion"], product.pid)
+            counts[f"{target}, {kind}"] = count_syscalls(source, kind, product.nodes[target][kind], product.pid)
     return counts
 
 
