@@ -264,6 +264,9 @@ static int make_mirror(struct device *d)
                 store_put(store_name, d->mirror.fd);
         }
         copy_repeat(d);
+        /* The kernel hands scan codes back as it does LEDs: no mouse should wake us with them. */
+        if (d->leds == 0)
+                return 0;
         for (unsigned code = 0; code < LED_CNT; code++)
                 if (libevdev_get_event_value(d->evdev, EV_LED, code))
                         d->mirror.leds |= UINT32_C(1) << code;
