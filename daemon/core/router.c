@@ -18,9 +18,6 @@ struct verdict {
         struct target *target;
 };
 
-/* Works whatever the configuration says. */
-static const struct hotkey panic_hotkey = { .n_keys = 3, .keys = { KEY_BACKSPACE, KEY_ESC, KEY_ENTER } };
-
 static struct notice *notice_new(struct router *r, enum notice_kind kind)
 {
         struct notice *n;
@@ -180,7 +177,7 @@ void router_remove_source(struct router *r, struct source *s)
 /* Every chord sees every press, or a double tap would miss what came between. */
 static struct verdict recognise(struct router *r, const struct keyset *down, unsigned key, uint64_t usec)
 {
-        struct chord panic = { .hotkey = panic_hotkey };
+        struct chord panic = { .hotkey = HOTKEY_PANIC };
         struct verdict v = { 0 };
 
         for (unsigned i = r->n_targets; i-- > 0;)

@@ -133,11 +133,6 @@ pid_t guest_pid(const struct guest *g)
         return g->pid;
 }
 
-bool guest_is_removing(const struct guest *g)
-{
-        return g->removing;
-}
-
 static bool guest_is_attached(const struct guest *g)
 {
         return g->state == GUEST_READY || g->state == GUEST_PAUSED || g->state == GUEST_HUNG;

@@ -66,7 +66,6 @@ void guest_withhold(struct guest *g, const char *reason);
 bool guest_holds_nodes(const struct guest *g);
 /* Detaches for good, in limited time. Then comes gone. */
 void guest_remove(struct guest *g, const char *reason);
-bool guest_is_removing(const struct guest *g);
 /* Whether this configuration needs no new guest object; takes over what can change. */
 bool guest_reconfigure(struct guest *g, const struct guest_config *config);
 /* vfio-inputd has changed in some way. */

@@ -142,7 +142,7 @@ int manager_add_guest(struct manager *m, const char *name)
                 return -EINVAL;
         if (find_pair(m, name))
                 return 0;
-        return pair_new(m, name, NULL);
+        return pair_new(m, name);
 }
 
 int manager_remove_guest(struct manager *m, const char *name)

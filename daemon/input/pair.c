@@ -234,7 +234,7 @@ static void destroy_node(struct pair *p, const char *what, struct uinput_node *n
         uinput_destroy(n, p->manager->reaper);
 }
 
-int pair_new(struct manager *m, const char *name, struct pair **ret)
+int pair_new(struct manager *m, const char *name)
 {
         struct pair *p = xnew0(struct pair, 1);
         int r;
@@ -266,8 +266,6 @@ int pair_new(struct manager *m, const char *name, struct pair **ret)
         hotplug_find_own(m->hotplug, p->keyboard.devnode);
         hotplug_find_own(m->hotplug, p->pointer.devnode);
         log_info("guest %s: keyboard %s, pointer %s", name, p->keyboard.devnode, p->pointer.devnode);
-        if (ret)
-                *ret = p;
         return 0;
 }
 

@@ -30,7 +30,7 @@ struct pair {
 
 /* Takes the nodes from the store or creates them; joins m->pairs and the
  * router, not ready. -EEXIST, -ENOSPC or from uinput. */
-int pair_new(struct manager *m, const char *name, struct pair **ret);
+int pair_new(struct manager *m, const char *name);
 /* Destroys the nodes: only when nobody has them open. */
 struct pair *pair_free(struct pair *p);
 /* Frees it as part of the daemon's exit: the nodes stay in the store. */
