@@ -259,6 +259,9 @@ class World:
         self.bus = self.connect()
         self.owners = {}
         self.bus.signal_subscribe(None, None, None, None, None, Gio.DBusSignalFlags.NONE, self.on_signal)
+        # The subscription is sent by another thread and not waited for: without this the daemon may be quicker.
+        self.bus.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId", None, None,
+                           Gio.DBusCallFlags.NONE, DEADLINE * 1000, None)
         self.on_new_bus()
 
     def stop_bus(self):
