@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/bus.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -102,11 +103,12 @@ int bus_read(struct client *c, sd_bus_message *m, sd_bus_error *error, sd_bus_me
         return sd_bus_call(c->bus, m, bus_timeout(c, TIMEOUT_READ), error, ret_reply);
 }
 
-int bus_change(struct client *c, const struct service *s, const char *member, const char *arg, sd_bus_error *error,
-               sd_bus_message **ret_reply)
+int bus_change(struct client *c, const struct service *s, const char *member, sd_bus_error *error,
+               sd_bus_message **ret_reply, const char *types, ...)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         bool ask = !(c->options & OPTION_NO_ASK_PASSWORD);
+        va_list ap;
         int r;
 
         r = sd_bus_message_new_method_call(c->bus, &m, s->bus_name, s->root, s->manager, member);
@@ -114,8 +116,11 @@ int bus_change(struct client *c, const struct service *s, const char *member, co
                 r = sd_bus_message_set_auto_start(m, s != &inputd_service);
         if (r >= 0)
                 r = sd_bus_message_set_allow_interactive_authorization(m, ask);
-        if (r >= 0 && arg)
-                r = sd_bus_message_append(m, "s", arg);
+        if (r >= 0) {
+                va_start(ap, types);
+                r = sd_bus_message_appendv(m, types, ap);
+                va_end(ap);
+        }
         if (r < 0)
                 return sd_bus_error_set_errno(error, r);
         return sd_bus_call(c->bus, m, bus_timeout(c, TIMEOUT_CHANGE), error, ret_reply);
@@ -143,6 +148,7 @@ static enum meaning meaning_of(const sd_bus_error *error)
                 enum meaning meaning;
         } known[] = {
                 { VFIO_ERROR_NOT_READY, MEANING_REFUSED },
+                { VFIO_ERROR_IN_USE, MEANING_REFUSED },
                 { VFIO_ERROR_PAUSED, MEANING_PAUSED },
                 { SD_BUS_ERROR_SERVICE_UNKNOWN, MEANING_ABSENT },
                 { SD_BUS_ERROR_NAME_HAS_NO_OWNER, MEANING_ABSENT },

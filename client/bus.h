@@ -36,11 +36,11 @@ int bus_new_read(struct client *c, const struct service *s, const char *iface, c
 /* Sends a call of bus_new_read and waits. Negative errno with error set. */
 int bus_read(struct client *c, sd_bus_message *m, sd_bus_error *error, sd_bus_message **ret_reply);
 
-/* Calls a method of the manager that changes something; arg may be NULL. May
- * start vfio-guestd, but not vfio-inputd: taking the keyboard is for whoever
- * enabled it. Negative errno with error set; ret_reply may be NULL. */
-int bus_change(struct client *c, const struct service *s, const char *member, const char *arg, sd_bus_error *error,
-               sd_bus_message **ret_reply);
+/* Calls a method of the manager that changes something, with arguments as of
+ * sd_bus_message_append(). May start vfio-guestd, but not vfio-inputd: taking the
+ * keyboard is for whoever enabled it. Negative errno with error set; ret_reply may be NULL. */
+int bus_change(struct client *c, const struct service *s, const char *member, sd_bus_error *error,
+               sd_bus_message **ret_reply, const char *types, ...);
 
 /* What a failed call means, with a sentence owned by the caller. */
 enum outcome bus_explain(const struct client *c, const struct service *s, const sd_bus_error *error,

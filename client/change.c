@@ -26,11 +26,7 @@ enum outcome change(struct client *c, const struct service *s, const char *membe
 {
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
 
-        if (arg && !text_is_utf8(arg)) {
-                text_complain("The name of a %s is UTF-8 text, \"%s\" is not", object_kind_name(kind), arg);
-                return OUTCOME_USAGE;
-        }
-        if (bus_change(c, s, member, arg, &error, NULL) >= 0)
+        if (bus_change(c, s, member, &error, NULL, arg ? "s" : "", arg) >= 0)
                 return OUTCOME_OK;
         if (sd_bus_error_has_name(&error, VFIO_ERROR_NO_SUCH_TARGET) ||
             sd_bus_error_has_name(&error, VFIO_ERROR_NO_SUCH_GUEST))
@@ -72,4 +68,19 @@ enum outcome change_list(struct client *c, const struct service *s, enum object_
                         puts(name);
         }
         return OUTCOME_OK;
+}
+
+void change_print_names(const struct client *c, const char *const *names)
+{
+        _cleanup_(json_putp) json_object *array = json_from_strings(names);
+
+        if (client_json(c)) {
+                json_print(array, true);
+                return;
+        }
+        for (; *names; names++) {
+                _autofree_ char *name = text_clean(*names);
+
+                puts(name);
+        }
 }

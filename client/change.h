@@ -15,3 +15,5 @@ void change_done(const struct client *c, const char *key, const char *value, con
 
 /* Prints the names of the objects of this kind, one a line: what --list is for. */
 enum outcome change_list(struct client *c, const struct service *s, enum object_kind kind);
+/* The same for names that the caller has. They end with NULL. */
+void change_print_names(const struct client *c, const char *const *names);

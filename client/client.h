@@ -13,7 +13,7 @@ enum outcome {
         OUTCOME_FAILED = 1,
         OUTCOME_USAGE = 2,
         OUTCOME_UNREACHABLE = 3, /* no bus, no daemon, or no answer */
-        OUTCOME_REFUSED = 4, /* not ready, paused, not authorised */
+        OUTCOME_REFUSED = 4, /* not ready, paused, in use, not authorised */
 };
 
 /* The options; each verb says with such a mask which of its own it takes. */
@@ -25,9 +25,11 @@ enum option_flag {
         OPTION_VERSION = 1 << 4,
         OPTION_IDENTIFY = 1 << 5,
         OPTION_LIST = 1 << 6,
+        OPTION_VERBOSE = 1 << 7,
+        OPTION_IN_USE = 1 << 8,
 };
 
-#define OPTIONS_OF_VERBS (OPTION_IDENTIFY | OPTION_LIST)
+#define OPTIONS_OF_VERBS (OPTION_IDENTIFY | OPTION_LIST | OPTION_VERBOSE | OPTION_IN_USE)
 
 struct client {
         sd_bus *bus; /* owned; NULL for verbs that need none */

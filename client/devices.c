@@ -15,7 +15,7 @@ static int call_identify(struct client *c, sd_bus_error *error, char **ret_path)
         int r;
 
         text_note("Press a key or a button on the device…");
-        r = bus_change(c, &inputd_service, "Identify", NULL, error, &reply);
+        r = bus_change(c, &inputd_service, "Identify", error, &reply, "");
         if (r < 0)
                 return r;
         r = sd_bus_message_read(reply, "o", &path);

@@ -29,7 +29,7 @@ static void print_all(void)
                 char left[64];
 
                 (void) snprintf(left, sizeof(left), "%s %s", v->name, v->args);
-                printf("  %-17s %s\n", left, v->summary);
+                printf("  %-18s %s\n", left, v->summary);
         }
         puts("\nOptions:");
         print_options(~(unsigned) OPTIONS_OF_VERBS);

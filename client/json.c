@@ -28,18 +28,38 @@ void json_add_string(json_object *o, const char *key, const char *value)
         json_object_object_add(o, key, new_string(value ? value : ""));
 }
 
-void json_add_strings(json_object *o, const char *key, char *const *values)
+json_object *json_from_strings(const char *const *values)
 {
         json_object *array = json_object_new_array();
 
         for (; values && *values; values++)
                 json_object_array_add(array, new_string(*values));
-        json_object_object_add(o, key, array);
+        return array;
+}
+
+void json_add_strings(json_object *o, const char *key, char *const *values)
+{
+        json_object_object_add(o, key, json_from_strings((const char *const *) values));
 }
 
 void json_add_bool(json_object *o, const char *key, bool value)
 {
         json_object_object_add(o, key, json_object_new_boolean(value));
+}
+
+void json_add_layers(json_object *o, const char *key, const struct layer *layers)
+{
+        json_object *array = json_object_new_array();
+
+        for (; layers && layers->name; layers++) {
+                json_object *layer = json_object_new_object();
+
+                json_add_string(layer, "name", layers->name);
+                json_add_string(layer, "state", layers->state);
+                json_add_string(layer, "text", layers->text);
+                json_object_array_add(array, layer);
+        }
+        json_object_object_add(o, key, array);
 }
 
 static void add_target(json_object *o, const struct target *t)
@@ -74,10 +94,13 @@ static void add_guest(json_object *o, const struct guest *g)
 {
         json_add_string(o, "name", g->name);
         json_add_string(o, "domain", g->domain);
+        json_add_string(o, "uuid", g->uuid);
         json_add_string(o, "state", g->state);
         json_add_string(o, "route", g->route);
+        json_add_string(o, "route_reason", g->route_reason);
         json_add_string(o, "reason", g->reason);
         json_object_object_add(o, "pid", json_object_new_int64(g->pid));
+        json_add_layers(o, "layers", g->layers);
 }
 
 json_object *json_from_object(const struct object *object)

@@ -15,6 +15,9 @@ DEFINE_CLEANUP(json_object *, json_object_put);
 void json_add_string(json_object *o, const char *key, const char *value);
 void json_add_strings(json_object *o, const char *key, char *const *values);
 void json_add_bool(json_object *o, const char *key, bool value);
+void json_add_layers(json_object *o, const char *key, const struct layer *layers);
+/* An array, owned by the caller. NULL ends the strings, or is none. */
+json_object *json_from_strings(const char *const *values);
 
 /* One object as its kind has it; owned by the caller. */
 json_object *json_from_object(const struct object *object);

@@ -71,8 +71,11 @@ static enum outcome check(const struct client *c, const struct verb *verb, char 
 {
         unsigned n = 0;
 
-        while (args[n])
-                n++;
+        for (; args[n]; n++)
+                if (!text_is_utf8(args[n])) {
+                        text_complain("\"%s\" is no UTF-8 text", args[n]);
+                        return usage(verb->name);
+                }
         for (const struct option_info *o = options; o->name; o++)
                 if (c->options & o->flag & OPTIONS_OF_VERBS & ~verb->options) {
                         text_complain("\"%s\" has no option --%s", verb->name, o->name);
@@ -83,7 +86,7 @@ static enum outcome check(const struct client *c, const struct verb *verb, char 
                 return usage(verb->name);
         }
         if (n < verb->min_args && !(c->options & OPTION_LIST)) {
-                text_complain("\"%s\" wants a %s", verb->name, verb->args);
+                text_complain("\"%s\" wants %s%s", verb->name, verb->min_args > 1 ? "" : "a ", verb->args);
                 return usage(verb->name);
         }
         return OUTCOME_OK;

@@ -15,6 +15,7 @@ static const struct property manager_properties[] = {
         FIELD("ActiveTarget", "s", manager.active),
         FIELD("Paused", "b", manager.paused),
         FIELD("Toggle", "as", manager.toggle),
+        FIELD("Libvirt", "s", manager.libvirt),
         { .name = NULL },
 };
 
@@ -45,8 +46,11 @@ static const struct property device_properties[] = {
 static const struct property guest_properties[] = {
         FIELD("Name", "s", guest.name),
         FIELD("Domain", "s", guest.domain),
+        FIELD("Uuid", "s", guest.uuid),
         FIELD("State", "s", guest.state),
         FIELD("Route", "s", guest.route),
+        FIELD("RouteReason", "s", guest.route_reason),
+        FIELD("Layers", LAYERS_SIGNATURE, guest.layers),
         FIELD("Reason", "s", guest.reason),
         FIELD("Pid", "u", guest.pid),
         { .name = NULL },
@@ -93,6 +97,8 @@ struct object *object_free(struct object *o)
                         free(*(char **) field_of(o, p));
                 else if (streq(p->type, "as"))
                         strings_free(*(char ***) field_of(o, p));
+                else if (streq(p->type, LAYERS_SIGNATURE))
+                        layers_free(*(struct layer **) field_of(o, p));
         free(o->path);
         free(o);
         return NULL;
@@ -180,7 +186,7 @@ static int read_value(struct object *o, sd_bus_message *m, const struct property
                 r = read_string(m, field);
                 break;
         case 'a':
-                r = read_strings(m, field);
+                r = streq(p->type, "as") ? read_strings(m, field) : layers_read(m, field);
                 break;
         case 'b':
                 r = read_bool(m, field);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <systemd/sd-bus.h>
 
+#include "client/layer.h"
 #include "common/mem.h"
 
 enum object_kind {
@@ -19,7 +20,7 @@ enum object_kind {
 };
 
 struct manager {
-        char *version, *active;
+        char *version, *active, *libvirt;
         char **toggle;
         bool paused;
 };
@@ -39,7 +40,8 @@ struct device {
 };
 
 struct guest {
-        char *name, *domain, *state, *route, *reason;
+        char *name, *domain, *uuid, *state, *route, *route_reason, *reason;
+        struct layer *layers;
         uint32_t pid;
 };
 

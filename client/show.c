@@ -83,23 +83,30 @@ void show_devices(const struct state *state, bool grouped)
         table_print(table);
 }
 
+static enum text_colour guest_colour(const struct guest *g)
+{
+        if (streq_null(g->state, "failed") || streq_null(g->state, "hung"))
+                return TEXT_RED;
+        return streq_null(g->state, "ready") ? TEXT_GREEN : TEXT_YELLOW;
+}
+
 static void guest_row(struct table *table, const struct guest *g)
 {
-        _autofree_ char *pid = NULL, *domain = NULL;
-        const char *state = g->state ? g->state : "";
-        bool bad = streq(state, "failed") || streq(state, "hung");
+        const struct layer *shut = layers_shut(g->layers);
+        _autofree_ char *pid = NULL, *domain = NULL, *why = shut ? xasprintf("%s: %s", shut->name, shut->text) : NULL;
 
         if (g->pid)
                 pid = xasprintf("pid %" PRIu32, g->pid);
-        if (g->domain && *g->domain && !streq_null(g->domain, g->name))
+        if (g->domain && *g->domain)
                 domain = xasprintf("domain %s", g->domain);
         table_row(table);
         table_cell(table, TEXT_PLAIN, g->name);
-        table_cell(table, bad ? TEXT_RED : streq(state, "ready") ? TEXT_GREEN : TEXT_YELLOW, state);
+        table_cell(table, guest_colour(g), g->state);
         table_cell(table, TEXT_PLAIN, g->route);
         table_cell(table, TEXT_PLAIN, pid);
         table_cell(table, TEXT_PLAIN, domain);
         table_cell(table, TEXT_PLAIN, g->reason);
+        table_cell(table, TEXT_RED, why);
 }
 
 void show_guests(const struct state *state)
@@ -110,4 +117,47 @@ void show_guests(const struct state *state)
                 if (state->objects[i]->kind == OBJECT_GUEST)
                         guest_row(table, &state->objects[i]->guest);
         table_print(table);
+}
+
+static void field_row(struct table *table, const char *label, enum text_colour colour, const char *value)
+{
+        if (!value || !*value)
+                return;
+        table_row(table);
+        table_cell(table, TEXT_PLAIN, label);
+        table_cell(table, colour, value);
+}
+
+static void show_layers(const struct layer *layers)
+{
+        _cleanup_(table_freep) struct table *table = table_new();
+
+        for (const struct layer *l = layers; l->name; l++) {
+                _autofree_ char *name = xasprintf("  %s", l->name);
+
+                table_row(table);
+                table_cell(table, TEXT_PLAIN, name);
+                table_cell(table, streq(l->state, "shut") ? TEXT_RED : TEXT_PLAIN, l->state);
+                table_cell(table, TEXT_PLAIN, l->text);
+        }
+        puts("  Layers:");
+        table_print(table);
+}
+
+void show_guest(const struct guest *g)
+{
+        _cleanup_(table_freep) struct table *table = table_new();
+        _autofree_ char *name = text_clean(g->name), *pid = g->pid ? xasprintf("%" PRIu32, g->pid) : NULL;
+
+        field_row(table, "State:", guest_colour(g), g->state);
+        field_row(table, "Reason:", TEXT_PLAIN, g->reason);
+        field_row(table, "Domain:", TEXT_PLAIN, g->domain);
+        field_row(table, "UUID:", TEXT_PLAIN, g->uuid);
+        field_row(table, "Process:", TEXT_PLAIN, pid);
+        field_row(table, "Route:", TEXT_PLAIN, g->route);
+        field_row(table, "because:", TEXT_PLAIN, g->route_reason);
+        printf("%s%s%s\n", text_begin(TEXT_BOLD), name, text_end(TEXT_BOLD));
+        table_print(table);
+        if (g->layers && g->layers->name)
+                show_layers(g->layers);
 }

@@ -10,3 +10,5 @@ void show_targets(const struct state *state);
 /* Flat, or with a heading for each physical device. */
 void show_devices(const struct state *state, bool grouped);
 void show_guests(const struct state *state);
+/* One guest with all that is known of it. */
+void show_guest(const struct guest *g);

@@ -31,6 +31,14 @@ struct object *state_find_path(const struct state *state, const char *path)
         return NULL;
 }
 
+struct object *state_find_name(const struct state *state, enum object_kind kind, const char *name)
+{
+        for (unsigned i = 0; i < state->n_objects; i++)
+                if (state->objects[i]->kind == kind && streq(object_name(state->objects[i]), name))
+                        return state->objects[i];
+        return NULL;
+}
+
 unsigned state_count(const struct state *state, enum object_kind kind)
 {
         unsigned n = 0;

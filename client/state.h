@@ -33,6 +33,7 @@ int state_take_object(struct state *state, sd_bus_message *m, struct object **re
 struct object *state_remove(struct state *state, const char *path);
 
 struct object *state_find_path(const struct state *state, const char *path);
+struct object *state_find_name(const struct state *state, enum object_kind kind, const char *name);
 unsigned state_count(const struct state *state, enum object_kind kind);
 /* "host, win10", owned by the caller. */
 char *state_names(const struct state *state, enum object_kind kind, const char *separator);

@@ -52,6 +52,7 @@ static void print_json(const struct state *inputd, const struct guestd_view *gue
                                guestd->state ? json_from_state(guestd->state, OBJECT_GUEST) : json_object_new_array());
         json_add_bool(service, "running", guestd->running);
         json_add_string(service, "version", guestd->state ? guestd->state->manager->manager.version : NULL);
+        json_add_string(service, "libvirt", guestd->state ? guestd->state->manager->manager.libvirt : NULL);
         json_add_string(service, "problem", guestd->sentence);
         json_object_object_add(o, "guestd", service);
         json_print(o, true);

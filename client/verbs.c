@@ -35,10 +35,13 @@ const struct verb verbs[] = {
         },
         {
                 .name = "guests",
-                .args = "",
+                .args = "[GUEST]",
                 .summary = "List the guests and how each gets its nodes",
-                .help = "Lists the guests that vfio-guestd knows, with state, route and the reason where\n"
-                        "something is missing. Never starts a daemon.",
+                .help = "Lists the guests that vfio-guestd knows, with state, route, domain and the reason\n"
+                        "where something is missing. With GUEST, or --verbose, shows also why the route is\n"
+                        "that and no better one, and what each layer said. Never starts a daemon.",
+                .max_args = 1,
+                .options = OPTION_LIST | OPTION_VERBOSE,
                 .run = verb_guests,
         },
         {
@@ -62,6 +65,38 @@ const struct verb verbs[] = {
                 .max_args = 1,
                 .options = OPTION_LIST,
                 .run = verb_detach,
+        },
+        {
+                .name = "grant",
+                .args = "DOMAIN NODE",
+                .summary = "Let the QEMU of a domain open an input node",
+                .help = "Opens NODE, any input node of the host, for the running libvirt domain DOMAIN (name\n"
+                        "or UUID), and prints the path by which its QEMU can open it. Asks before it hands\n"
+                        "out a node that the host is using, if there is a terminal, and refuses otherwise.\n"
+                        "The grant ends with the domain, or with \"vfioctl revoke\".",
+                .min_args = 2,
+                .max_args = 2,
+                .options = OPTION_LIST | OPTION_IN_USE,
+                .run = verb_grant,
+        },
+        {
+                .name = "revoke",
+                .args = "DOMAIN NODE",
+                .summary = "Undo a grant",
+                .help = "Undoes a grant. NODE is the host's path or the one that was printed. What QEMU has\n"
+                        "open it keeps open: remove its object first.",
+                .min_args = 2,
+                .max_args = 2,
+                .options = OPTION_LIST,
+                .run = verb_revoke,
+        },
+        {
+                .name = "grants",
+                .args = "",
+                .summary = "List what has been granted to which domain",
+                .help = "Lists the grants: domain, node, the path by which QEMU finds it, its process, and the\n"
+                        "layer that is shut again, if one is. Never starts a daemon.",
+                .run = verb_grants,
         },
         {
                 .name = "monitor",
@@ -115,6 +150,8 @@ const struct option_info options[] = {
         { "version", 0, NULL, "Show the version", OPTION_VERSION },
         { "identify", 0, NULL, "Wait for a key or button and show its device", OPTION_IDENTIFY },
         { "list", 0, NULL, "Do nothing but print the names that can be given, one a line", OPTION_LIST },
+        { "verbose", 0, NULL, "Show also what each layer said, and why this route", OPTION_VERBOSE },
+        { "in-use", 0, NULL, "Also a node that the host is using, without asking", OPTION_IN_USE },
         { .name = NULL },
 };
 

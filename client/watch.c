@@ -170,6 +170,12 @@ static int on_guest_changed(struct watch *w, sd_bus_message *m)
         return r;
 }
 
+static int on_grants_changed(struct watch *w, sd_bus_message *m)
+{
+        EVENT(w, "grants-changed", FIELDS(w), "the grants have changed, see: vfioctl grants");
+        return 0;
+}
+
 static void print_object(struct watch *w, const struct object *o, bool added)
 {
         _autofree_ char *event = xasprintf("%s-%s", object_kind_name(o->kind), added ? "added" : "removed");
@@ -275,6 +281,7 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
                 { INPUTD_MANAGER_IFACE, "SwitchRefused", "ss", on_switch_refused },
                 { INPUTD_MANAGER_IFACE, "Reloaded", "", on_reloaded },
                 { GUESTD_MANAGER_IFACE, "GuestChanged", "sss", on_guest_changed },
+                { GUESTD_MANAGER_IFACE, "GrantsChanged", "", on_grants_changed },
                 { "org.freedesktop.DBus.ObjectManager", "InterfacesAdded", "oa{sa{sv}}", on_added },
                 { "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved", "oas", on_removed },
                 { "org.freedesktop.DBus.Properties", "PropertiesChanged", "sa{sv}as", on_properties },

@@ -30,11 +30,16 @@ struct table {
         size_t n;
 };
 
+/* A value that is one of a few words. */
+struct choice {
+        const char *expected;
+        int (*from_string)(const char *s); /* the value, or negative */
+};
+
 /* The elements of a list of groups, which become an array of structs. */
 struct element {
         struct table table;
         size_t size;
-        size_t offset_n; /* of the array's length in struct config */
         void (*init)(void *item);
         int (*check)(struct parse *p, config_setting_t *s, const void *item);
 };
@@ -44,6 +49,8 @@ struct setting {
         parse_fn parse;
         size_t offset; /* of the destination in the struct that the table fills */
         unsigned min, max; /* of a number; of the length of a string or list */
+        size_t offset_n; /* of a list's length, in struct config */
+        const struct choice *choice;
         const struct table *group;
         const struct element *element;
 };
@@ -201,38 +208,54 @@ static int parse_name(struct parse *p, const struct setting *def, config_setting
         return 0;
 }
 
-static int parse_grab_toggle(struct parse *p, const struct setting *def, config_setting_t *s, void *dest)
+static int grab_toggle_value(const char *s)
 {
-        static const char expected[] = "\"ctrl-ctrl\", \"alt-alt\", \"shift-shift\" or \"meta-meta\"";
+        return grab_toggle_from_string(s);
+}
+
+static int route_choice_value(const char *s)
+{
+        return route_choice_from_string(s);
+}
+
+static int adopt_value(const char *s)
+{
+        return adopt_from_string(s);
+}
+
+static const struct choice grab_toggle_choice = {
+        .expected = "\"ctrl-ctrl\", \"alt-alt\", \"shift-shift\" or \"meta-meta\"",
+        .from_string = grab_toggle_value,
+};
+
+static const struct choice route_choice = {
+        .expected = "\"auto\", \"attach\", \"grant\" or \"virtio\"",
+        .from_string = route_choice_value,
+};
+
+static const struct choice adopt_choice = {
+        .expected = "\"hostdev\", \"all\" or \"none\"",
+        .from_string = adopt_value,
+};
+
+/* dest: an enum with a negative value, which makes it an int. */
+static int parse_choice(struct parse *p, const struct setting *def, config_setting_t *s, void *dest)
+{
         const char *value = config_setting_get_string(s);
-        enum grab_toggle t;
+        int choice;
 
         if (!value)
-                return fail_type(p, def, s, expected);
-        t = grab_toggle_from_string(value);
-        if (t == GRAB_TOGGLE_INVALID)
-                return fail(p, s, "\"%s\" is \"%.64s\"; expected %s", def->name, value, expected);
-        *(enum grab_toggle *) dest = t;
+                return fail_type(p, def, s, def->choice->expected);
+        choice = def->choice->from_string(value);
+        if (choice < 0)
+                return fail(p, s, "\"%s\" is \"%.64s\"; expected %s", def->name, value, def->choice->expected);
+        *(int *) dest = choice;
         return 0;
 }
 
 /* Hotkeys. */
 
 #define HOTKEY_EXPECTED "one to three different keys, or the same key twice"
-
-/* Its keys are all down during the panic chord. A double tap never happens then. */
-static bool hotkey_is_in_panic(const struct hotkey *h)
-{
-        for (unsigned i = 0; i < h->n_keys; i++) {
-                bool found = false;
-
-                for (unsigned k = 0; k < HOTKEY_PANIC.n_keys; k++)
-                        found |= h->keys[i] == HOTKEY_PANIC.keys[k];
-                if (!found)
-                        return false;
-        }
-        return h->n_keys > 0 && !h->double_tap;
-}
 
 static int parse_hotkey_keys(struct parse *p, const struct setting *def, config_setting_t *s, unsigned n,
                              struct hotkey *ret)
@@ -278,6 +301,35 @@ static int parse_hotkey(struct parse *p, const struct setting *def, config_setti
                             "\"%s\" is part of the panic chord backspace+esc+enter; expected a key that is not in it",
                             def->name);
         *(struct hotkey *) dest = h;
+        return 0;
+}
+
+/* Patterns. */
+
+#define PATTERN_LENGTH_MAX 255
+
+/* As parse_list() does: config_free() finds the array on every way out. */
+static int parse_patterns(struct parse *p, const struct setting *def, config_setting_t *s, void *dest)
+{
+        const struct setting pattern = { def->name, .max = PATTERN_LENGTH_MAX };
+        char **patterns;
+        unsigned n;
+
+        if (!config_setting_is_array(s) && !config_setting_is_list(s))
+                return fail_type(p, def, s, "an array of patterns, such as [ \"win*\" ]");
+        n = (unsigned) config_setting_length(s);
+        if (n > def->max)
+                return fail(p, s, "\"%s\" has %u elements; expected at most %u", def->name, n, def->max);
+
+        patterns = xnew0(char *, n);
+        *(char ***) dest = patterns;
+        *(unsigned *) (void *) ((char *) p->config + def->offset_n) = n;
+        for (unsigned i = 0; i < n; i++) {
+                int r = parse_string(p, &pattern, config_setting_get_elem(s, i), &patterns[i]);
+
+                if (r < 0)
+                        return r;
+        }
         return 0;
 }
 
@@ -342,7 +394,7 @@ static int parse_list(struct parse *p, const struct setting *def, config_setting
 
         items = xcalloc(n, element->size);
         *(void **) dest = items;
-        *(unsigned *) (void *) ((char *) p->config + element->offset_n) = n;
+        *(unsigned *) (void *) ((char *) p->config + def->offset_n) = n;
         for (unsigned i = 0; i < n; i++, items += element->size) {
                 int r;
 
@@ -372,37 +424,67 @@ static int match_check(struct parse *p, config_setting_t *s, const void *item)
 
 static void guest_init(void *item)
 {
-        *(struct guest_config *) item = (struct guest_config) {
-                .grab_toggle = GRAB_TOGGLE_META_META,
-                .timeout_ms = CONFIG_TIMEOUT_MS_DEFAULT,
-        };
+        guest_config_init(item);
+}
+
+/* A guest is either a libvirt domain or a QEMU with a socket. */
+static int guest_check_kind(struct parse *p, config_setting_t *s, const struct guest_config *g)
+{
+        const config_setting_t *route = config_setting_get_member(s, "route");
+
+        if (g->qmp && g->domain)
+                return fail(p, config_setting_get_member(s, "domain"),
+                            "guest \"%s\" has \"qmp\" and \"domain\"; expected one of the two", g->name);
+        if (g->qmp && route)
+                return fail(p, route, "guest \"%s\" has \"qmp\" and \"route\"; expected one of the two", g->name);
+        if (g->user && !g->qmp)
+                return fail(p, config_setting_get_member(s, "user"),
+                            "guest \"%s\" has \"user\" without \"qmp\"; expected both or neither", g->name);
+        return 0;
+}
+
+static int guest_check_domain(struct parse *p, config_setting_t *s, const struct guest_config *g,
+                              const struct guest_config *other)
+{
+        const config_setting_t *setting = config_setting_get_member(s, "domain");
+
+        if (!guest_config_same_domain(g, other))
+                return 0;
+        return fail(p, setting ? setting : s, "domain \"%.64s\" is that of guest \"%s\" too; expected one of its own",
+                    guest_config_domain(g), other->name);
 }
 
 /* Compares with the guests in front of it. */
 static int guest_check(struct parse *p, config_setting_t *s, const void *item)
 {
         const struct guest_config *g = item;
+        int r;
 
         if (!*g->name)
                 return fail(p, s, "guest without a name; expected name = \"...\"");
-        for (const struct guest_config *other = p->config->guests; other < g; other++) {
+        r = guest_check_kind(p, s, g);
+        for (const struct guest_config *other = p->config->guests; r >= 0 && other < g; other++) {
                 if (streq(other->name, g->name))
                         return fail(p, config_setting_get_member(s, "name"),
                                     "there is a guest \"%s\" already; expected a name of its own", g->name);
                 if (g->qmp && streq_null(other->qmp, g->qmp))
                         return fail(p, config_setting_get_member(s, "qmp"),
                                     "\"qmp\" is that of guest \"%s\" too; expected a socket of its own", other->name);
+                r = guest_check_domain(p, s, g, other);
         }
-        return 0;
+        return r;
 }
 
 /* The tables. */
 
-#define PATTERN_LENGTH_MAX 255
 #define USER_LENGTH_MAX 255
+#define URI_LENGTH_MAX 255
+#define DOMAIN_LENGTH_MAX 128
 #define DEVICES_MAX 256
+#define PATTERNS_MAX 256
 #define SOCKET_PATH_LENGTH_MAX (sizeof(((struct sockaddr_un *) NULL)->sun_path) - 1)
 #define AT(type, field) .offset = offsetof(struct type, field)
+#define AT_LIST(field, n) AT(config, field), .offset_n = offsetof(struct config, n)
 
 static const struct setting match_settings[] = {
         { "name", parse_string, AT(device_match, name), .max = PATTERN_LENGTH_MAX },
@@ -411,43 +493,45 @@ static const struct setting match_settings[] = {
         { "product", parse_number, AT(device_match, product), .min = 0, .max = UINT16_MAX },
 };
 
-static const struct element only_element = {
+static const struct element match_element = {
         .table = { match_settings, ARRAY_SIZE(match_settings) },
         .size = sizeof(struct device_match),
-        .offset_n = offsetof(struct config, n_only),
-        .init = match_init,
-        .check = match_check,
-};
-
-static const struct element ignore_element = {
-        .table = { match_settings, ARRAY_SIZE(match_settings) },
-        .size = sizeof(struct device_match),
-        .offset_n = offsetof(struct config, n_ignore),
         .init = match_init,
         .check = match_check,
 };
 
 static const struct setting devices_settings[] = {
-        { "only", parse_list, AT(config, only), .max = DEVICES_MAX, .element = &only_element },
-        { "ignore", parse_list, AT(config, ignore), .max = DEVICES_MAX, .element = &ignore_element },
+        { "only", parse_list, AT_LIST(only, n_only), .max = DEVICES_MAX, .element = &match_element },
+        { "ignore", parse_list, AT_LIST(ignore, n_ignore), .max = DEVICES_MAX, .element = &match_element },
 };
 
 static const struct table devices_table = { devices_settings, ARRAY_SIZE(devices_settings) };
 
+static const struct setting libvirt_settings[] = {
+        { "uri", parse_string, AT(config, libvirt.uri), .max = URI_LENGTH_MAX },
+        { "adopt", parse_choice, AT(config, libvirt.adopt), .choice = &adopt_choice },
+        { "only", parse_patterns, AT_LIST(libvirt.only, libvirt.n_only), .max = PATTERNS_MAX },
+        { "ignore", parse_patterns, AT_LIST(libvirt.ignore, libvirt.n_ignore), .max = PATTERNS_MAX },
+};
+
+static const struct table libvirt_table = { libvirt_settings, ARRAY_SIZE(libvirt_settings) };
+
 static const struct setting guest_settings[] = {
         { "name", parse_name, AT(guest_config, name) },
+        { "domain", parse_string, AT(guest_config, domain), .max = DOMAIN_LENGTH_MAX },
+        { "route", parse_choice, AT(guest_config, route), .choice = &route_choice },
         { "qmp", parse_path, AT(guest_config, qmp), .max = SOCKET_PATH_LENGTH_MAX },
         { "user", parse_string, AT(guest_config, user), .max = USER_LENGTH_MAX },
         { "toggle", parse_hotkey, AT(guest_config, toggle) },
-        { "grab-toggle", parse_grab_toggle, AT(guest_config, grab_toggle) },
+        { "grab-toggle", parse_choice, AT(guest_config, grab_toggle), .choice = &grab_toggle_choice },
         { "focus-on-start", parse_bool, AT(guest_config, focus_on_start) },
-        { "timeout-ms", parse_number, AT(guest_config, timeout_ms), .min = 100, .max = 60000 },
+        { "timeout-ms", parse_number, AT(guest_config, timeout_ms), .min = CONFIG_TIMEOUT_MS_MIN,
+          .max = CONFIG_TIMEOUT_MS_MAX },
 };
 
 static const struct element guest_element = {
         .table = { guest_settings, ARRAY_SIZE(guest_settings) },
         .size = sizeof(struct guest_config),
-        .offset_n = offsetof(struct config, n_guests),
         .init = guest_init,
         .check = guest_check,
 };
@@ -459,7 +543,8 @@ static const struct setting root_settings[] = {
         { "double-tap-ms", parse_number, AT(config, double_tap_ms), .min = 50, .max = 2000 },
         { "grab-wait-ms", parse_number, AT(config, grab_wait_ms), .min = 0, .max = 60000 },
         { "devices", parse_group, .offset = 0, .group = &devices_table },
-        { "guests", parse_list, AT(config, guests), .max = CONFIG_GUESTS_MAX, .element = &guest_element },
+        { "libvirt", parse_group, .offset = 0, .group = &libvirt_table },
+        { "guests", parse_list, AT_LIST(guests, n_guests), .max = CONFIG_GUESTS_MAX, .element = &guest_element },
 };
 
 static const struct table root_table = { root_settings, ARRAY_SIZE(root_settings) };
@@ -657,16 +742,24 @@ static void matches_free(struct device_match *matches, unsigned n)
         free(matches);
 }
 
+static void strings_free(char **strings, unsigned n)
+{
+        for (unsigned i = 0; i < n; i++)
+                free(strings[i]);
+        free(strings);
+}
+
 struct config *config_free(struct config *c)
 {
         if (!c)
                 return NULL;
         matches_free(c->only, c->n_only);
         matches_free(c->ignore, c->n_ignore);
-        for (unsigned i = 0; i < c->n_guests; i++) {
-                free(c->guests[i].qmp);
-                free(c->guests[i].user);
-        }
+        free(c->libvirt.uri);
+        strings_free(c->libvirt.only, c->libvirt.n_only);
+        strings_free(c->libvirt.ignore, c->libvirt.n_ignore);
+        for (unsigned i = 0; i < c->n_guests; i++)
+                guest_config_clear(&c->guests[i]);
         free(c->guests);
         free(c);
         return NULL;
@@ -678,43 +771,4 @@ const struct guest_config *config_find_guest(const struct config *c, const char 
                 if (streq(c->guests[i].name, name))
                         return &c->guests[i];
         return NULL;
-}
-
-bool target_name_is_valid(const char *name)
-{
-        static const char first[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-        static const char all[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
-        size_t n = strlen(name);
-
-        if (n == 0 || n > TARGET_NAME_MAX || streq(name, TARGET_HOST))
-                return false;
-        return strchr(first, name[0]) && strspn(name, all) == n;
-}
-
-static const struct {
-        const char *name;
-        uint16_t keys[2];
-} grab_toggles[GRAB_TOGGLE_MAX_] = {
-        [GRAB_TOGGLE_CTRL_CTRL] = { "ctrl-ctrl", { KEY_LEFTCTRL, KEY_RIGHTCTRL } },
-        [GRAB_TOGGLE_ALT_ALT] = { "alt-alt", { KEY_LEFTALT, KEY_RIGHTALT } },
-        [GRAB_TOGGLE_SHIFT_SHIFT] = { "shift-shift", { KEY_LEFTSHIFT, KEY_RIGHTSHIFT } },
-        [GRAB_TOGGLE_META_META] = { "meta-meta", { KEY_LEFTMETA, KEY_RIGHTMETA } },
-};
-
-const char *grab_toggle_to_string(enum grab_toggle t)
-{
-        return grab_toggles[t].name;
-}
-
-enum grab_toggle grab_toggle_from_string(const char *s)
-{
-        for (unsigned i = 0; i < GRAB_TOGGLE_MAX_; i++)
-                if (streq(s, grab_toggles[i].name))
-                        return (enum grab_toggle) i;
-        return GRAB_TOGGLE_INVALID;
-}
-
-void grab_toggle_keys(enum grab_toggle t, uint16_t ret[2])
-{
-        memcpy(ret, grab_toggles[t].keys, sizeof(grab_toggles[t].keys));
 }

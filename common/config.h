@@ -41,14 +41,53 @@ struct device_match {
         char *phys; /* the same */
 };
 
+/* How a guest under libvirt gets its nodes; see daemon/guest/libvirt-route.h. */
+enum route_choice {
+        ROUTE_AUTO, /* the best that works */
+        ROUTE_ATTACH, /* libvirt's hot-attach of <input type='evdev'> and nothing else */
+        ROUTE_GRANT, /* our grant and QMP object-add and nothing else */
+        ROUTE_VIRTIO, /* virtio-input-host: everything a device can do, given a driver in the guest */
+        ROUTE_CHOICE_MAX_,
+        ROUTE_CHOICE_INVALID = -EINVAL,
+};
+
+/* "auto", "attach", "grant", "virtio". */
+const char *route_choice_to_string(enum route_choice c);
+enum route_choice route_choice_from_string(const char *s);
+
 struct guest_config {
         char name[TARGET_NAME_MAX + 1];
-        char *qmp; /* absolute path of the QMP socket, or NULL */
+        char *qmp; /* absolute path of the QMP socket of a QEMU without libvirt, or NULL */
+        char *domain; /* name or UUID of the libvirt domain, or NULL: the one of this name, unless qmp is set */
+        enum route_choice route; /* for a domain */
         char *user; /* the only user whose QEMU may be behind that socket, or NULL: any */
         struct hotkey toggle; /* the guest's own hotkey; n_keys 0: none */
         enum grab_toggle grab_toggle;
-        bool focus_on_start; /* switch to the guest when it becomes ready */
+        bool focus_on_start; /* switch to the guest each time its machine has started and reads its nodes */
         unsigned timeout_ms; /* QEMU counts as hung after so long without an answer */
+};
+
+/* Which libvirt domains become guests without being named under "guests". */
+enum adopt {
+        ADOPT_HOSTDEV, /* those with a PCI device passed through */
+        ADOPT_ALL,
+        ADOPT_NONE,
+        ADOPT_MAX_,
+        ADOPT_INVALID = -EINVAL,
+};
+
+/* "hostdev", "all", "none". */
+const char *adopt_to_string(enum adopt a);
+enum adopt adopt_from_string(const char *s);
+
+struct libvirt_config {
+        char *uri; /* owned; NULL: LIBVIRT_URI_DEFAULT */
+        enum adopt adopt;
+        /* fnmatch(3) patterns for a domain's name, or its UUID; owned. No "only" means any. */
+        char **only;
+        unsigned n_only;
+        char **ignore;
+        unsigned n_ignore;
 };
 
 struct config {
@@ -63,14 +102,20 @@ struct config {
         struct device_match *ignore;
         unsigned n_ignore;
 
+        struct libvirt_config libvirt;
+
         struct guest_config *guests;
         unsigned n_guests;
 };
+
+#define LIBVIRT_URI_DEFAULT "qemu:///system"
 
 #define CONFIG_GUESTS_MAX 31 /* with the host as many as a router takes */
 #define CONFIG_DOUBLE_TAP_MS_DEFAULT 300
 #define CONFIG_GRAB_WAIT_MS_DEFAULT 3000
 #define CONFIG_TIMEOUT_MS_DEFAULT 1000
+#define CONFIG_TIMEOUT_MS_MIN 100
+#define CONFIG_TIMEOUT_MS_MAX 60000
 
 /* The defaults. Owned by the caller. */
 struct config *config_new(void);
@@ -94,5 +139,14 @@ void config_for_each_setting(config_setting_fn fn, void *userdata);
 
 /* The configured guest of that name, or NULL. */
 const struct guest_config *config_find_guest(const struct config *c, const char *name);
+/* Copies what the struct owns; clear frees it (and nothing else). */
+void guest_config_copy(struct guest_config *to, const struct guest_config *from);
+void guest_config_clear(struct guest_config *g);
+bool guest_config_equal(const struct guest_config *a, const struct guest_config *b);
+/* The defaults of every setting; no name. */
+void guest_config_init(struct guest_config *g);
+/* Name or UUID of its libvirt domain; NULL if it is a QEMU without libvirt. */
+const char *guest_config_domain(const struct guest_config *g);
+bool guest_config_same_domain(const struct guest_config *a, const struct guest_config *b);
 /* A name that may be a target: see TARGET_NAME_MAX; "host" is not. */
 bool target_name_is_valid(const char *name);

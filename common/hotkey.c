@@ -98,3 +98,16 @@ bool hotkey_equal(const struct hotkey *a, const struct hotkey *b)
         }
         return true;
 }
+
+bool hotkey_is_in_panic(const struct hotkey *h)
+{
+        for (unsigned i = 0; i < h->n_keys; i++) {
+                bool found = false;
+
+                for (unsigned k = 0; k < HOTKEY_PANIC.n_keys; k++)
+                        found |= h->keys[i] == HOTKEY_PANIC.keys[k];
+                if (!found)
+                        return false;
+        }
+        return h->n_keys > 0 && !h->double_tap;
+}

@@ -36,3 +36,6 @@ int hotkey_parse(const char *const *names, unsigned n, struct hotkey *ret, unsig
 unsigned hotkey_format(const struct hotkey *h, char names[HOTKEY_KEYS_MAX][HOTKEY_NAME_SIZE]);
 
 bool hotkey_equal(const struct hotkey *a, const struct hotkey *b);
+
+/* Its keys are all down during the panic chord. A double tap never happens then. */
+bool hotkey_is_in_panic(const struct hotkey *h);

@@ -20,6 +20,10 @@
 /* Error names, common to both services. What each means: doc/dbus-api.rst. */
 #define VFIO_ERROR_NO_SUCH_TARGET "org.vfio.Error.NoSuchTarget"
 #define VFIO_ERROR_NO_SUCH_GUEST "org.vfio.Error.NoSuchGuest"
+#define VFIO_ERROR_NO_SUCH_DOMAIN "org.vfio.Error.NoSuchDomain"
+#define VFIO_ERROR_NO_SUCH_NODE "org.vfio.Error.NoSuchNode"
+#define VFIO_ERROR_NO_SUCH_GRANT "org.vfio.Error.NoSuchGrant"
+#define VFIO_ERROR_IN_USE "org.vfio.Error.InUse"
 #define VFIO_ERROR_NOT_READY "org.vfio.Error.NotReady"
 #define VFIO_ERROR_PAUSED "org.vfio.Error.Paused"
 #define VFIO_ERROR_INVALID_CONFIG "org.vfio.Error.InvalidConfiguration"

@@ -3,16 +3,10 @@
 
 #include "common/log.h"
 #include "common/names.h"
-#include "common/polkit.h"
+#include "daemon/guest/bus-grants.h"
+#include "daemon/guest/bus-internal.h"
 
 #define ACTION_ATTACH "org.vfio.guestd1.attach"
-
-struct guest_bus {
-        sd_bus *bus; /* referenced */
-        struct manager *manager; /* borrowed */
-        struct polkit *polkit; /* owned */
-        sd_bus_slot *object_manager, *manager_object, *guest_objects, *guest_list; /* owned */
-};
 
 /* The object path of a guest, owned by the caller; NULL without memory. */
 static char *guest_path(const struct guest *g)
@@ -64,7 +58,7 @@ static int read_guest(struct guest_bus *b, sd_bus_message *m, struct guest **ret
         *ret = manager_find(b->manager, name);
         if (!*ret)
                 return sd_bus_error_setf(error, VFIO_ERROR_NO_SUCH_GUEST,
-                                         "There is no guest of this name with a QMP socket in the configuration");
+                                         "There is no guest of this name");
         return 0;
 }
 
@@ -112,12 +106,26 @@ static int method_detach(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return r < 0 ? r : polkit_guard(b->polkit, m, ACTION_ATTACH, act_detach, b, error);
 }
 
-static void on_released(void *userdata)
+/* Replies with nothing; m is a reference of our own. */
+static void on_replied(void *userdata)
 {
         sd_bus_message *m = userdata;
 
         (void) sd_bus_reply_method_return(m, NULL);
         sd_bus_message_unref(m);
+}
+
+/* Changes nothing: for anybody. */
+static int method_check(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        struct guest *g;
+        int r;
+
+        r = read_guest(userdata, m, &g, error);
+        if (r < 0)
+                return r;
+        guest_check(g, on_replied, sd_bus_message_ref(m));
+        return 1;
 }
 
 /* Only for vfio-inputd, which is not root: no question for polkit. */
@@ -126,7 +134,7 @@ static int method_release(sd_bus_message *m, void *userdata, sd_bus_error *error
         struct guest_bus *b = userdata;
         int r;
 
-        r = manager_release(b->manager, sd_bus_message_get_sender(m), on_released, sd_bus_message_ref(m));
+        r = manager_release(b->manager, sd_bus_message_get_sender(m), on_replied, sd_bus_message_ref(m));
         if (r >= 0)
                 return 1;
         sd_bus_message_unref(m);
@@ -145,16 +153,47 @@ static int get_guest_string(sd_bus *bus, const char *path, const char *interface
                             sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
         const struct guest *g = userdata;
+        struct route_info info;
         const char *s = "";
 
+        guest_describe(g, &info);
         if (streq(property, "Name"))
                 s = guest_name(g);
+        else if (streq(property, "Domain"))
+                s = info.domain;
+        else if (streq(property, "Uuid"))
+                s = info.uuid;
         else if (streq(property, "State"))
                 s = guest_state_to_string(guest_state(g));
         else if (streq(property, "Route"))
-                s = guest_route(g);
+                s = info.name;
+        else if (streq(property, "RouteReason"))
+                s = info.why;
         else if (streq(property, "Reason"))
                 s = guest_reason(g);
+        return sd_bus_message_append(reply, "s", s);
+}
+
+static int get_guest_layers(sd_bus *bus, const char *path, const char *interface, const char *property,
+                            sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        struct route_info info;
+
+        guest_describe(userdata, &info);
+        return bus_append_layers(reply, info.layers);
+}
+
+static int get_libvirt(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        const struct guest_bus *b = userdata;
+        const struct domains *d = manager_domains(b->manager);
+        const char *s = "absent";
+
+        if (d && domains_link(d) == DOMAINS_CONNECTED)
+                s = "connected";
+        else if (d && domains_link(d) != DOMAINS_ABSENT)
+                s = domains_reason(d);
         return sd_bus_message_append(reply, "s", s);
 }
 
@@ -170,9 +209,19 @@ static const sd_bus_vtable manager_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Detach", SD_BUS_ARGS("s", guest), SD_BUS_NO_RESULT, method_detach,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CheckGuest", SD_BUS_ARGS("s", guest), SD_BUS_NO_RESULT, method_check,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Grant", SD_BUS_ARGS("s", domain, "s", node, "b", in_use), SD_BUS_RESULT("s", path),
+                                bus_method_grant, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Revoke", SD_BUS_ARGS("s", domain, "s", node), SD_BUS_NO_RESULT, bus_method_revoke,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListGrants", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssua(sss))", grants),
+                                bus_method_list_grants, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_release,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("GuestChanged", SD_BUS_ARGS("s", guest, "s", state, "s", reason), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("GrantsChanged", SD_BUS_NO_ARGS, 0),
+        SD_BUS_PROPERTY("Libvirt", "s", get_libvirt, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_VTABLE_END,
 };
@@ -180,9 +229,12 @@ static const sd_bus_vtable manager_vtable[] = {
 static const sd_bus_vtable guest_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Name", "s", get_guest_string, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Domain", "s", get_guest_string, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Domain", "s", get_guest_string, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Uuid", "s", get_guest_string, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("State", "s", get_guest_string, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Route", "s", get_guest_string, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("RouteReason", "s", get_guest_string, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Layers", "a(sss)", get_guest_layers, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Reason", "s", get_guest_string, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Pid", "u", get_guest_pid, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
@@ -233,15 +285,32 @@ static void on_changed(struct guest *g, void *userdata)
         struct guest_bus *b = userdata;
         _autofree_ char *path = guest_path(g);
 
-        (void) sd_bus_emit_properties_changed(b->bus, path, GUESTD_GUEST_IFACE, "State", "Reason", "Pid", NULL);
+        (void) sd_bus_emit_properties_changed(b->bus, path, GUESTD_GUEST_IFACE, "State", "Reason", "Pid", "Domain",
+                                              "Uuid", "Route", "RouteReason", "Layers", NULL);
         (void) sd_bus_emit_signal(b->bus, GUESTD_ROOT_PATH, GUESTD_MANAGER_IFACE, "GuestChanged", "sss",
                                   guest_name(g), guest_state_to_string(guest_state(g)), guest_reason(g));
+}
+
+static void on_grants_changed(void *userdata)
+{
+        struct guest_bus *b = userdata;
+
+        (void) sd_bus_emit_signal(b->bus, GUESTD_ROOT_PATH, GUESTD_MANAGER_IFACE, "GrantsChanged", "");
+}
+
+static void on_libvirt_changed(void *userdata)
+{
+        struct guest_bus *b = userdata;
+
+        (void) sd_bus_emit_properties_changed(b->bus, GUESTD_ROOT_PATH, GUESTD_MANAGER_IFACE, "Libvirt", NULL);
 }
 
 static const struct manager_handler manager_handler = {
         .added = on_added,
         .changed = on_changed,
         .removed = on_removed,
+        .grants_changed = on_grants_changed,
+        .libvirt_changed = on_libvirt_changed,
 };
 
 int guest_bus_new(sd_bus *bus, struct manager *manager, struct guest_bus **ret)

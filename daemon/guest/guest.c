@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "daemon/guest/libvirt-route.h"
 #include "daemon/guest/qmp-route.h"
 #include "daemon/guest/readiness.h"
 #include "daemon/guest/route.h"
@@ -31,7 +32,8 @@
  * Entering DETACHING tells vfio-inputd first and waits for its reply, so that
  * no key is sent to a guest that is about to let go; then the route detaches.
  * A request to attach leads from DETACHED and FAILED to WAITING, one to detach
- * from every state in which the link is up to DETACHING.
+ * from every state in which the link is up to DETACHING. What somebody else
+ * has taken away from QEMU is DETACHED, as if the user had asked us for it.
  *
  * FAILED with the link up is tried again a few times, then left to the user, to
  * new nodes and to the next QEMU.
@@ -50,8 +52,8 @@ enum request {
 
 struct guest {
         char name[TARGET_NAME_MAX + 1];
-        char *qmp, *user; /* what the route was made from */
-        enum grab_toggle grab_toggle;
+        struct guest_config config; /* owned */
+        bool configured; /* by the file, which vfio-inputd reads too */
 
         enum guest_state state;
         char *reason; /* never NULL */
@@ -63,6 +65,7 @@ struct guest {
         bool wanted; /* attached, as far as the user is concerned */
         pid_t unwanted_pid; /* the QEMU that the user wants to be left alone */
         bool withheld; /* no nodes until vfio-inputd is back */
+        bool started; /* attached and running once, since the link came up */
         bool told; /* this life knows how the guest is */
         bool removing;
         bool taking; /* while DETACHING: the route is at work */
@@ -72,11 +75,15 @@ struct guest {
         struct route_nodes attached_nodes;
 
         struct readiness *readiness; /* owned; what vfio-inputd was told */
+        unsigned toggle_serial; /* of the target whose hotkeys were told */
         bool asked_to_add; /* vfio-inputd has no such target, and was asked to make it */
 
         enum request request;
         guest_done_fn done;
         void *done_userdata;
+
+        void (*checked)(void *userdata); /* whom to call when the layers were looked at; or NULL */
+        void *checked_userdata;
 
         sd_event_source *retry; /* owned; FAILED: the next try */
         sd_event_source *limit; /* owned; of the request, or of the removal */
@@ -123,14 +130,19 @@ const char *guest_reason(const struct guest *g)
         return g->reason;
 }
 
-const char *guest_route(const struct guest *g)
+void guest_describe(const struct guest *g, struct route_info *ret)
 {
-        return g->route->ops->name;
+        g->route->ops->describe(g->route, ret);
 }
 
 pid_t guest_pid(const struct guest *g)
 {
         return g->pid;
+}
+
+bool guest_is_adopted_of_another(const struct guest *g, const char *domain)
+{
+        return !g->configured && !streq_null(g->config.domain, domain);
 }
 
 static bool guest_is_attached(const struct guest *g)
@@ -318,10 +330,24 @@ static void guest_enter_waiting(struct guest *g)
         g->route->ops->attach(g->route, &g->attached_nodes);
 }
 
+/* The first time in the life of its QEMU, unless we only have been away. */
+static void guest_check_focus(struct guest *g, bool was_told)
+{
+        if (g->started)
+                return;
+        g->started = true;
+        if (g->config.focus_on_start && was_told)
+                inputd_switch(g->inputd, g->name);
+}
+
 static void guest_enter_attached(struct guest *g)
 {
-        if (g->running)
+        bool was_told = g->told;
+
+        if (g->running) {
                 guest_set_state(g, GUEST_READY, "");
+                guest_check_focus(g, was_told);
+        }
         else
                 guest_set_state(g, GUEST_PAUSED, g->stopped ?: "the guest is paused");
 }
@@ -339,6 +365,7 @@ static void guest_on_link_up(struct guest *g, pid_t pid)
 {
         if (pid == 0 || pid != g->unwanted_pid)
                 g->wanted = true;
+        g->started = false;
         g->n_failed = 0;
         if (g->wanted && !g->removing)
                 guest_enter_waiting(g);
@@ -389,6 +416,28 @@ static void guest_check_nodes(struct guest *g)
         guest_enter_detaching(g, "vfio-inputd has made new nodes");
 }
 
+/* QEMU's own hotkey, which must not fire. Before vfio-inputd hears that the guest
+ * is ready; of a QEMU without libvirt it knows it from the same file. */
+static void guest_tell_grab_toggle(struct guest *g)
+{
+        struct route_info info;
+
+        guest_describe(g, &info);
+        if (!g->config.qmp && info.grab_toggle >= 0 && inputd_find(g->inputd, g->name))
+                inputd_set_grab_toggle(g->inputd, g->name, info.grab_toggle);
+}
+
+/* vfio-inputd knows the settings of guests that are in the file. */
+static void guest_tell_hotkeys(struct guest *g, const struct inputd_target *t)
+{
+        if (!t || t->serial == g->toggle_serial)
+                return;
+        g->toggle_serial = t->serial;
+        if (!g->configured)
+                inputd_set_toggle(g->inputd, g->name, &g->config.toggle);
+        guest_tell_grab_toggle(g);
+}
+
 static void on_attached(void *userdata)
 {
         struct guest *g = userdata;
@@ -396,6 +445,7 @@ static void on_attached(void *userdata)
         if (g->state != GUEST_ATTACHING)
                 return;
         g->n_failed = 0;
+        guest_tell_grab_toggle(g);
         guest_enter_attached(g);
         guest_check_nodes(g);
 }
@@ -420,15 +470,12 @@ static void on_detached(void *userdata)
                 guest_set_state(g, GUEST_DETACHED, g->removing ? g->reason : "detached on request");
 }
 
-/* A guest that shuts down is stopped next: what was said first is why. */
 static void on_running(bool running, const char *reason, void *userdata)
 {
         struct guest *g = userdata;
 
-        if (running || g->running || !g->stopped) {
-                free(g->stopped);
-                g->stopped = running ? NULL : xstrdup(reason);
-        }
+        free(g->stopped);
+        g->stopped = running ? NULL : xstrdup(reason);
         g->running = running;
         if (g->state == GUEST_READY || g->state == GUEST_PAUSED)
                 guest_enter_attached(g);
@@ -444,6 +491,28 @@ static void on_answers(bool answers, void *userdata)
                 guest_set_state(g, GUEST_HUNG, "QEMU does not answer");
 }
 
+/* By virsh detach-device, say: not ours to undo. */
+static void on_taken(const char *reason, void *userdata)
+{
+        struct guest *g = userdata;
+
+        if (!guest_is_attached(g))
+                return;
+        g->wanted = false;
+        g->unwanted_pid = g->pid;
+        guest_set_state(g, GUEST_DETACHED, reason);
+}
+
+static void on_described(void *userdata)
+{
+        struct guest *g = userdata;
+        void (*checked)(void *userdata) = TAKE_PTR(g->checked);
+
+        if (checked)
+                checked(g->checked_userdata);
+        g->handler->changed(g, g->userdata);
+}
+
 static const struct route_events route_events = {
         .link = on_link,
         .attached = on_attached,
@@ -451,7 +520,29 @@ static const struct route_events route_events = {
         .detached = on_detached,
         .running = on_running,
         .answers = on_answers,
+        .taken = on_taken,
+        .described = on_described,
 };
+
+void guest_check(struct guest *g, void (*done)(void *userdata), void *userdata)
+{
+        if (g->checked || !g->route->ops->check(g->route)) {
+                done(userdata);
+                return;
+        }
+        g->checked = done;
+        g->checked_userdata = userdata;
+}
+
+void guest_domains_changed(struct guest *g)
+{
+        g->route->ops->refresh(g->route);
+}
+
+void guest_node_gone(struct guest *g)
+{
+        g->route->ops->node_gone(g->route);
+}
 
 static void guest_begin(struct guest *g, enum request request, guest_done_fn done, void *userdata)
 {
@@ -529,6 +620,7 @@ void guest_inputd_changed(struct guest *g)
         if (!t && inputd_is_present(g->inputd) && !g->asked_to_add && !g->removing)
                 inputd_add_guest(g->inputd, g->name);
         g->asked_to_add = !t && inputd_is_present(g->inputd);
+        guest_tell_hotkeys(g, t);
         guest_tell(g);
 
         switch (g->state) {
@@ -581,12 +673,31 @@ static int on_limit(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
-bool guest_reconfigure(struct guest *g, const struct guest_config *config)
+/* Whether only such settings differ as a guest can take over while it runs. */
+static bool guest_can_become(const struct guest *g, const struct guest_config *config)
 {
-        if (!streq(g->qmp, config->qmp) || !streq_null(g->user, config->user) ||
-            g->grab_toggle != config->grab_toggle)
+        struct guest_config same;
+        bool equal;
+
+        guest_config_copy(&same, config);
+        same.timeout_ms = g->config.timeout_ms;
+        same.focus_on_start = g->config.focus_on_start;
+        same.toggle = g->config.toggle;
+        equal = guest_config_equal(&same, &g->config);
+        guest_config_clear(&same);
+        return equal;
+}
+
+bool guest_reconfigure(struct guest *g, const struct guest_config *config, bool configured)
+{
+        if (configured != g->configured || !guest_can_become(g, config))
                 return false;
+        if (!hotkey_equal(&config->toggle, &g->config.toggle))
+                g->toggle_serial = 0;
+        guest_config_clear(&g->config);
+        guest_config_copy(&g->config, config);
         g->route->ops->set_timeout(g->route, config->timeout_ms);
+        guest_tell_hotkeys(g, inputd_find(g->inputd, g->name));
         return true;
 }
 
@@ -600,24 +711,27 @@ static int guest_add_timer(struct guest *g, sd_event *event, sd_event_source **r
         return sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
 }
 
-struct guest *guest_new(sd_event *event, const struct guest_config *config, struct inputd *inputd,
-                        const struct guest_handler *handler, void *userdata)
+struct guest *guest_new(const struct guest_context *context, const struct guest_config *config, bool configured)
 {
         _cleanup_(guest_freep) struct guest *g = xnew0(struct guest, 1);
 
         memcpy(g->name, config->name, sizeof(g->name));
-        g->qmp = xstrdup(config->qmp);
-        g->user = xstrdup(config->user);
-        g->grab_toggle = config->grab_toggle;
+        guest_config_copy(&g->config, config);
+        g->configured = configured;
         g->reason = xstrdup("");
         g->wanted = true;
-        g->inputd = inputd;
-        g->readiness = readiness_new(inputd, g->name, on_told, g);
-        g->handler = handler;
-        g->userdata = userdata;
-        if (guest_add_timer(g, event, &g->retry, on_retry) < 0 || guest_add_timer(g, event, &g->limit, on_limit) < 0)
+        g->inputd = context->inputd;
+        g->readiness = readiness_new(g->inputd, g->name, on_told, g);
+        g->handler = context->handler;
+        g->userdata = context->userdata;
+        if (guest_add_timer(g, context->event, &g->retry, on_retry) < 0 ||
+            guest_add_timer(g, context->event, &g->limit, on_limit) < 0)
                 return NULL;
-        g->route = qmp_route_new(event, config, &route_events, g);
+        if (config->qmp)
+                g->route = qmp_route_new(context->event, config, &route_events, g);
+        else
+                g->route = libvirt_route_new(context->event, config, context->domains, context->records,
+                                             &route_events, g);
         return g->route ? TAKE_PTR(g) : NULL;
 }
 
@@ -625,13 +739,15 @@ struct guest *guest_free(struct guest *g)
 {
         if (!g)
                 return NULL;
+        if (g->checked)
+                g->checked(g->checked_userdata);
         route_free(g->route);
         readiness_free(g->readiness);
         sd_event_source_disable_unref(g->retry);
         sd_event_source_disable_unref(g->limit);
         free(g->reason);
-        free(g->qmp);
-        free(g->user);
+        free(g->stopped);
+        guest_config_clear(&g->config);
         free(g);
         return NULL;
 }

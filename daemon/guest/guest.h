@@ -7,7 +7,9 @@
 #include <systemd/sd-event.h>
 
 #include "common/config.h"
+#include "daemon/guest/domains.h"
 #include "daemon/guest/inputd-proxy.h"
+#include "daemon/guest/route.h"
 
 /* As on the bus, see doc/dbus-api.rst; what leads where: guest.c. */
 enum guest_state {
@@ -35,8 +37,18 @@ struct guest_handler {
         void (*gone)(struct guest *g, void *userdata);
 };
 
-struct guest *guest_new(sd_event *event, const struct guest_config *config, struct inputd *inputd,
-                        const struct guest_handler *handler, void *userdata);
+/* What guests are made with; all borrowed. */
+struct guest_context {
+        sd_event *event;
+        struct inputd *inputd;
+        struct domains *domains;
+        const char *records; /* see grant.h */
+        const struct guest_handler *handler;
+        void *userdata;
+};
+
+/* configured: by the file, which vfio-inputd reads too; else it is told. */
+struct guest *guest_new(const struct guest_context *context, const struct guest_config *config, bool configured);
 struct guest *guest_free(struct guest *g);
 DEFINE_CLEANUP(struct guest *, guest_free);
 void guest_start(struct guest *g);
@@ -44,8 +56,10 @@ void guest_start(struct guest *g);
 const char *guest_name(const struct guest *g);
 enum guest_state guest_state(const struct guest *g);
 const char *guest_reason(const struct guest *g);
-const char *guest_route(const struct guest *g);
+void guest_describe(const struct guest *g, struct route_info *ret);
 pid_t guest_pid(const struct guest *g);
+/* Whether it has been adopted, by no section of the configuration, and is another domain. */
+bool guest_is_adopted_of_another(const struct guest *g, const char *domain);
 
 /* How a request went; reason is empty for GUEST_OK. */
 enum guest_result {
@@ -67,6 +81,12 @@ bool guest_holds_nodes(const struct guest *g);
 /* Detaches for good, in limited time. Then comes gone. */
 void guest_remove(struct guest *g, const char *reason);
 /* Whether this configuration needs no new guest object; takes over what can change. */
-bool guest_reconfigure(struct guest *g, const struct guest_config *config);
+bool guest_reconfigure(struct guest *g, const struct guest_config *config, bool configured);
+/* Looks at its layers anew, and calls done, once. */
+void guest_check(struct guest *g, void (*done)(void *userdata), void *userdata);
+/* libvirt says something new of its domains. */
+void guest_domains_changed(struct guest *g);
+/* An input device of the host is gone. */
+void guest_node_gone(struct guest *g);
 /* vfio-inputd has changed in some way. */
 void guest_inputd_changed(struct guest *g);

@@ -469,6 +469,40 @@ void inputd_add_guest(struct inputd *p, const char *guest)
                 (void) log_error_errno(r, "Cannot ask vfio-inputd to add guest %s", guest);
 }
 
+void inputd_switch(struct inputd *p, const char *guest)
+{
+        static char what[] = "switch to a guest that has started";
+        int r;
+
+        r = call_inputd(p, NULL, INPUTD_ROOT_PATH, INPUTD_MANAGER_IFACE, "Switch", on_guest_call, what, "s", guest);
+        if (r < 0)
+                (void) log_error_errno(r, "Cannot ask vfio-inputd to switch to guest %s", guest);
+}
+
+void inputd_set_toggle(struct inputd *p, const char *guest, const struct hotkey *toggle)
+{
+        static char what[] = "take the hotkey of a guest";
+        char names[HOTKEY_KEYS_MAX][HOTKEY_NAME_SIZE];
+        unsigned n = hotkey_format(toggle, names);
+        int r;
+
+        r = call_inputd(p, NULL, INPUTD_ROOT_PATH, INPUTD_MANAGER_IFACE, "SetToggle", on_guest_call, what, "sas",
+                        guest, n, names[0], names[1], names[2]); /* only n of them are read */
+        if (r < 0)
+                (void) log_error_errno(r, "Cannot tell vfio-inputd the hotkey of guest %s", guest);
+}
+
+void inputd_set_grab_toggle(struct inputd *p, const char *guest, enum grab_toggle pair)
+{
+        static char what[] = "take the grab-toggle of a guest";
+        int r;
+
+        r = call_inputd(p, NULL, INPUTD_ROOT_PATH, INPUTD_MANAGER_IFACE, "SetGrabToggle", on_guest_call, what, "ss",
+                        guest, grab_toggle_to_string(pair));
+        if (r < 0)
+                (void) log_error_errno(r, "Cannot tell vfio-inputd the grab-toggle of guest %s", guest);
+}
+
 void inputd_remove_guest(struct inputd *p, const char *guest)
 {
         static char what[] = "remove a guest";

@@ -6,6 +6,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include "common/config.h"
 #include "common/mem.h"
 #include "daemon/guest/route.h"
 
@@ -48,4 +49,9 @@ int inputd_set_ready(struct inputd *p, const char *guest, bool ready, const char
                      void *userdata, struct inputd_call **ret);
 /* These log how they went; a target that comes or goes shows in inputd_find. */
 void inputd_add_guest(struct inputd *p, const char *guest);
+void inputd_switch(struct inputd *p, const char *guest);
+/* The guest's own hotkey. */
+void inputd_set_toggle(struct inputd *p, const char *guest, const struct hotkey *toggle);
+/* The pair of keys that its QEMU takes for its own hotkey. */
+void inputd_set_grab_toggle(struct inputd *p, const char *guest, enum grab_toggle pair);
 void inputd_remove_guest(struct inputd *p, const char *guest);

@@ -108,6 +108,12 @@ static int open_bus(sd_event *event, sd_bus **ret)
         return 0;
 }
 
+/* systemd makes it, and keeps it while the service is started again. */
+static const char *state_directory(void)
+{
+        return getenv("RUNTIME_DIRECTORY") ?: "/run/vfio-guestd";
+}
+
 static int run(const char *config_path)
 {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
@@ -124,7 +130,7 @@ static int run(const char *config_path)
         r = open_bus(event, &bus);
         if (r < 0)
                 return log_error_errno(r, "Cannot connect to the system bus");
-        r = manager_new(event, bus, config_path, &manager);
+        r = manager_new(event, bus, config_path, state_directory(), &manager);
         if (r >= 0)
                 r = add_signals(event, manager);
         if (r >= 0)
@@ -135,7 +141,9 @@ static int run(const char *config_path)
         r = sd_bus_request_name(bus, GUESTD_BUS_NAME, 0);
         if (r < 0)
                 return log_error_errno(r, "Cannot own " GUESTD_BUS_NAME " (is vfio-guestd running already?)");
-        manager_start(manager);
+        r = manager_start(manager);
+        if (r < 0)
+                return log_error_errno(r, "Cannot begin");
         r = sd_event_set_watchdog(event, true);
         if (r < 0)
                 (void) log_warning_errno(r, "Cannot set up the watchdog");

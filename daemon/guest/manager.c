@@ -7,7 +7,9 @@
 #include "common/config.h"
 #include "common/log.h"
 #include "daemon/guest/dac.h"
+#include "daemon/guest/input-watch.h"
 #include "daemon/guest/inputd-proxy.h"
+#include "daemon/guest/wanted.h"
 
 #define STOP_TIMEOUT_USEC 2000000ULL
 
@@ -16,8 +18,12 @@ struct manager {
         sd_event_source *sweep; /* owned; frees guests that are gone */
         sd_event_source *limit; /* owned; of the stop */
         const char *config_path;
+        char *records; /* directory of grant.h */
         struct config *config; /* owned; NULL before the start */
         struct inputd *inputd; /* owned */
+        struct domains *domains; /* owned; from the start on */
+        struct grants *grants; /* owned; from the start on */
+        struct input_watch *input_watch; /* owned */
         struct guest **guests; /* owned */
         unsigned n_guests;
         struct guest **gone; /* borrowed from guests; to be freed by the sweep */
@@ -53,12 +59,14 @@ void manager_set_handler(struct manager *m, const struct manager_handler *handle
         m->userdata = userdata;
 }
 
-/* The guest's section if it is one for us, or NULL. */
-static const struct guest_config *manager_guest_config(const struct manager *m, const char *name)
+struct domains *manager_domains(const struct manager *m)
 {
-        const struct guest_config *c = m->config ? config_find_guest(m->config, name) : NULL;
+        return m->domains;
+}
 
-        return c && c->qmp ? c : NULL;
+struct grants *manager_grants(const struct manager *m)
+{
+        return m->grants;
 }
 
 static void manager_tell_systemd(const struct manager *m)
@@ -123,38 +131,57 @@ static const struct guest_handler guest_handler = {
         .gone = on_guest_gone,
 };
 
-static void manager_add(struct manager *m, const struct guest_config *config)
+static void manager_add(struct manager *m, const struct wanted_guest *w)
 {
+        const struct guest_context context = {
+                .event = m->event,
+                .inputd = m->inputd,
+                .domains = m->domains,
+                .records = m->records,
+                .handler = &guest_handler,
+                .userdata = m,
+        };
         struct guest *g;
 
-        g = guest_new(m->event, config, m->inputd, &guest_handler, m);
+        g = guest_new(&context, &w->config, w->configured);
         if (!g) {
-                log_error("Guest %s: cannot be set up", config->name);
+                log_error("Guest %s: cannot be set up", w->config.name);
                 return;
         }
         m->guests = xreallocarray(m->guests, m->n_guests + 1, sizeof(*m->guests));
         m->guests[m->n_guests++] = g;
+        if (w->note)
+                log_warning("Guest %s: %s", w->config.name, w->note);
         if (m->handler)
                 m->handler->added(g, m->userdata);
         guest_start(g);
         guest_inputd_changed(g);
 }
 
-/* Makes the guests those of the configuration. One that needs to start anew is
+static bool is_held(const char *name, const char *domain, void *userdata)
+{
+        const struct guest *g = manager_find(userdata, name);
+
+        return g && guest_is_adopted_of_another(g, domain);
+}
+
+/* Makes the guests those that are wanted. One that needs to start anew is
  * added by the sweep, when its former self is gone. */
 static void manager_apply(struct manager *m)
 {
-        for (unsigned i = 0; i < m->n_guests; i++) {
-                const struct guest_config *c = manager_guest_config(m, guest_name(m->guests[i]));
+        _cleanup_(wanted_freep) struct wanted *wanted = wanted_new(m->config, m->domains, is_held, m);
 
-                if (!c)
-                        guest_remove(m->guests[i], "the guest was removed from the configuration");
-                else if (!guest_reconfigure(m->guests[i], c))
+        for (unsigned i = 0; i < m->n_guests; i++) {
+                const struct wanted_guest *w = wanted_find(wanted, guest_name(m->guests[i]));
+
+                if (!w)
+                        guest_remove(m->guests[i], "there is no such guest any more");
+                else if (!guest_reconfigure(m->guests[i], &w->config, w->configured))
                         guest_remove(m->guests[i], "the guest's configuration has changed");
         }
-        for (unsigned i = 0; i < m->config->n_guests; i++)
-                if (m->config->guests[i].qmp && !manager_find(m, m->config->guests[i].name))
-                        manager_add(m, &m->config->guests[i]);
+        for (unsigned i = 0; i < wanted->n_guests; i++)
+                if (!manager_find(m, wanted->guests[i].config.name))
+                        manager_add(m, &wanted->guests[i]);
         manager_tell_systemd(m);
 }
 
@@ -168,17 +195,27 @@ static void manager_drop(struct manager *m, struct guest *g)
         guest_free(g);
 }
 
+/* Its keyboard and pointer go, unless it comes again in a moment. */
+static void manager_forget_target(struct manager *m, const struct guest *g)
+{
+        _cleanup_(wanted_freep) struct wanted *wanted = NULL;
+
+        if (m->stopping || !inputd_is_present(m->inputd))
+                return;
+        wanted = wanted_new(m->config, m->domains, is_held, m);
+        if (!wanted_find(wanted, guest_name(g)))
+                inputd_remove_guest(m->inputd, guest_name(g));
+}
+
 static int on_sweep(sd_event_source *source, void *userdata)
 {
         struct manager *m = userdata;
 
         while (m->n_gone > 0) {
                 struct guest *g = m->gone[--m->n_gone];
-                _autofree_ char *name = xstrdup(guest_name(g));
 
+                manager_forget_target(m, g);
                 manager_drop(m, g);
-                if (!m->stopping && inputd_is_present(m->inputd) && !config_find_guest(m->config, name))
-                        inputd_remove_guest(m->inputd, name);
         }
         if (!m->stopping)
                 manager_apply(m);
@@ -205,6 +242,44 @@ static const struct inputd_handler inputd_handler = {
         .reloaded = on_inputd_reloaded,
 };
 
+static void on_domains_changed(void *userdata)
+{
+        struct manager *m = userdata;
+
+        if (m->stopping || !m->domains)
+                return;
+        manager_apply(m);
+        for (unsigned i = 0; i < m->n_guests; i++)
+                guest_domains_changed(m->guests[i]);
+        if (m->handler)
+                m->handler->libvirt_changed(m->userdata);
+}
+
+static const struct domains_handler domains_handler = {
+        .changed = on_domains_changed,
+};
+
+static void on_grants_changed(void *userdata)
+{
+        struct manager *m = userdata;
+
+        if (m->handler)
+                m->handler->grants_changed(m->userdata);
+}
+
+static const struct grants_handler grants_handler = {
+        .changed = on_grants_changed,
+};
+
+static void on_node_gone(void *userdata)
+{
+        struct manager *m = userdata;
+
+        grants_node_gone(m->grants);
+        for (unsigned i = 0; i < m->n_guests; i++)
+                guest_node_gone(m->guests[i]);
+}
+
 static int manager_load(struct manager *m)
 {
         _autofree_ char *error = NULL;
@@ -223,10 +298,30 @@ static int manager_load(struct manager *m)
 
 static bool is_ours(const char *guest, void *userdata)
 {
-        return manager_guest_config(userdata, guest);
+        const struct manager *m = userdata;
+        const struct guest_config *c = config_find_guest(m->config, guest);
+
+        return c && c->qmp;
 }
 
-void manager_start(struct manager *m)
+static const char *libvirt_uri(const struct manager *m)
+{
+        return m->config->libvirt.uri ?: LIBVIRT_URI_DEFAULT;
+}
+
+static int manager_start_libvirt(struct manager *m)
+{
+        int r;
+
+        r = grants_new(m->event, m->records, &grants_handler, m, &m->grants);
+        if (r >= 0)
+                r = input_watch_new(m->event, on_node_gone, m, &m->input_watch);
+        if (r >= 0)
+                r = domains_new(m->event, libvirt_uri(m), &domains_handler, m, &m->domains);
+        return r;
+}
+
+int manager_start(struct manager *m)
 {
         int r;
 
@@ -238,7 +333,11 @@ void manager_start(struct manager *m)
         r = dac_revoke_all(is_ours, m);
         if (r < 0)
                 (void) log_warning_errno(r, "Cannot give all nodes of former guests back to root");
+        r = manager_start_libvirt(m);
+        if (r < 0)
+                return r;
         manager_apply(m);
+        return 0;
 }
 
 void manager_reload(struct manager *m)
@@ -250,6 +349,7 @@ void manager_reload(struct manager *m)
                 return;
         }
         log_info("Configuration read again");
+        domains_set_uri(m->domains, libvirt_uri(m));
         manager_apply(m);
 }
 
@@ -275,13 +375,15 @@ void manager_stop(struct manager *m)
                 (void) sd_event_exit(m->event, EXIT_SUCCESS);
 }
 
-int manager_new(sd_event *event, sd_bus *bus, const char *config_path, struct manager **ret)
+int manager_new(sd_event *event, sd_bus *bus, const char *config_path, const char *state_directory,
+                struct manager **ret)
 {
         _cleanup_(manager_freep) struct manager *m = xnew0(struct manager, 1);
         int r;
 
         m->event = sd_event_ref(event);
         m->config_path = config_path;
+        m->records = xasprintf("%s/grants", state_directory);
         r = sd_event_add_defer(event, &m->sweep, on_sweep, m);
         if (r < 0)
                 return r;
@@ -303,6 +405,10 @@ struct manager *manager_free(struct manager *m)
                 guest_free(m->guests[i]);
         free(m->guests);
         free(m->gone);
+        input_watch_free(m->input_watch);
+        grants_free(m->grants);
+        domains_free(m->domains);
+        free(m->records);
         inputd_free(m->inputd);
         config_free(m->config);
         sd_event_source_disable_unref(m->sweep);

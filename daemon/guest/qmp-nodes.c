@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "daemon/guest/dac.h"
+#include "daemon/guest/input-linux.h"
 
 /*
  * There is a goal, what is known of QEMU, and at most one command on its way.
@@ -34,11 +35,6 @@ enum object_state {
 };
 
 #define REASON_MAX 320
-
-static const char *const object_ids[GUEST_NODE_MAX_] = {
-        [GUEST_KEYBOARD] = "vfio-inputd-keyboard",
-        [GUEST_POINTER] = "vfio-inputd-pointer",
-};
 
 struct qmp_nodes {
         struct qmp *qmp; /* borrowed */
@@ -151,7 +147,7 @@ static void on_listed(struct json_object *result, const char *error, void *userd
                     !json_object_is_type(name, json_type_string))
                         continue;
                 for (unsigned i = 0; i < GUEST_NODE_MAX_; i++)
-                        if (streq(json_object_get_string(name), object_ids[i]))
+                        if (streq(json_object_get_string(name), input_linux_id(i)))
                                 n->objects[i] = OBJECT_FOUND;
         }
         nodes_step(n);
@@ -195,7 +191,7 @@ static void on_grab_toggle(struct json_object *result, const char *error, void *
 static void nodes_get(struct qmp_nodes *n, unsigned i, const char *property, qmp_reply_fn fn)
 {
         struct json_object *arguments = json_object_new_object();
-        _autofree_ char *path = xasprintf("/objects/%s", object_ids[i]);
+        _autofree_ char *path = xasprintf("/objects/%s", input_linux_id(i));
 
         n->at = i;
         json_object_object_add(arguments, "path", json_object_new_string(path));
@@ -209,7 +205,7 @@ static void on_deleted(struct json_object *result, const char *error, void *user
 
         n->objects[n->at] = OBJECT_MISSING;
         if (error)
-                nodes_fail(n, xasprintf("QEMU does not let go of %s: %s", object_ids[n->at], error));
+                nodes_fail(n, xasprintf("QEMU does not let go of %s: %s", input_linux_id(n->at), error));
         nodes_step(n);
 }
 
@@ -218,7 +214,7 @@ static void nodes_delete(struct qmp_nodes *n, unsigned i)
         struct json_object *arguments = json_object_new_object();
 
         n->at = i;
-        json_object_object_add(arguments, "id", json_object_new_string(object_ids[i]));
+        json_object_object_add(arguments, "id", json_object_new_string(input_linux_id(i)));
         nodes_call(n, "object-del", arguments, on_deleted);
 }
 
@@ -235,20 +231,10 @@ static void on_added(struct json_object *result, const char *error, void *userda
 
 static void nodes_add(struct qmp_nodes *n, unsigned i)
 {
-        struct json_object *arguments = json_object_new_object(), *properties = arguments;
-
         n->at = i;
-        json_object_object_add(arguments, "qom-type", json_object_new_string("input-linux"));
-        json_object_object_add(arguments, "id", json_object_new_string(object_ids[i]));
-        if (qmp_major(n->qmp) < 6) {
-                properties = json_object_new_object();
-                json_object_object_add(arguments, "props", properties);
-        }
-        json_object_object_add(properties, "evdev", json_object_new_string(n->nodes.path[i]));
-        json_object_object_add(properties, "repeat", json_object_new_boolean(true));
-        json_object_object_add(properties, "grab-toggle",
-                               json_object_new_string(grab_toggle_to_string(n->grab_toggle)));
-        nodes_call(n, "object-add", arguments, on_added);
+        nodes_call(n, "object-add",
+                   input_linux_arguments(i, n->nodes.path[i], n->grab_toggle, qmp_major(n->qmp)),
+                   on_added);
 }
 
 static void nodes_grant(struct qmp_nodes *n)

@@ -46,6 +46,7 @@ struct qmp_route {
         uint64_t tried_usec; /* when the last try began */
         struct peer peer;
         bool active;
+        bool shut_down; /* the guest, which then is stopped: not by its user */
         bool attaching; /* the request under way is an attach */
         bool unclean; /* an earlier life may have left this guest's nodes with its QEMU */
 
@@ -221,7 +222,9 @@ static void on_event(const char *name, void *userdata)
 
         if (r->phase != PHASE_UP)
                 return;
-        if (streq(name, "STOP"))
+        r->shut_down |= streq(name, "SHUTDOWN");
+        r->shut_down &= !streq(name, "RESUME");
+        if (streq(name, "STOP") && !r->shut_down)
                 r->route.events->running(false, "the guest is paused", r->route.userdata);
         else if (streq(name, "SHUTDOWN"))
                 r->route.events->running(false, "the guest has shut down", r->route.userdata);
@@ -261,6 +264,7 @@ static void on_first_status(struct json_object *result, const char *error, void 
                 return;
         }
         r->phase = PHASE_UP;
+        r->shut_down = false;
         r->unclean = false;
         r->watch = socket_watch_free(r->watch);
         r->nodes = qmp_nodes_new(r->qmp, r->guest, r->peer.uid, r->grab_toggle, on_nodes_done, r);
@@ -438,14 +442,32 @@ static struct route *qmp_route_free(struct route *route)
         return NULL;
 }
 
+static void qmp_route_describe(struct route *route, struct route_info *ret)
+{
+        *ret = (struct route_info){ .name = "qmp", .why = "", .domain = "", .uuid = "",
+                                      .grab_toggle = from_route(route)->grab_toggle };
+}
+
+static void qmp_route_ignore(struct route *route)
+{
+}
+
+static bool qmp_route_check(struct route *route)
+{
+        return false;
+}
+
 static const struct route_ops qmp_route_ops = {
-        .name = "qmp",
         .start = qmp_route_start,
         .attach = qmp_route_attach,
         .detach = qmp_route_detach,
         .holds = qmp_route_holds,
         .set_active = qmp_route_set_active,
         .set_timeout = qmp_route_set_timeout,
+        .describe = qmp_route_describe,
+        .refresh = qmp_route_ignore,
+        .check = qmp_route_check,
+        .node_gone = qmp_route_ignore,
         .free = qmp_route_free,
 };
 

@@ -9,7 +9,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "common/mem.h"
+#include "common/config.h"
+#include "daemon/guest/layers.h"
 
 enum guest_node {
         GUEST_KEYBOARD,
@@ -50,13 +51,26 @@ struct route_events {
         void (*running)(bool running, const char *reason, void *userdata);
         /* Whether QEMU answers, while the nodes are attached. */
         void (*answers)(bool answers, void *userdata);
+        /* Somebody else has taken the nodes away from QEMU. */
+        void (*taken)(const char *reason, void *userdata);
+        /* What describe says is different. */
+        void (*described)(void *userdata);
+};
+
+/* What a route says of itself. Strings are borrowed, never NULL, and "" where
+ * there is nothing to say. */
+struct route_info {
+        const char *name; /* static, attach, grant, virtio, qmp; "" while none is known */
+        const char *why; /* why not a better one */
+        const char *domain, *uuid; /* libvirt's */
+        const struct layers *layers; /* NULL unless there are any */
+        enum grab_toggle grab_toggle; /* QEMU's own hotkey as far as known; GRAB_TOGGLE_INVALID: not known */
 };
 
 struct route;
 
 /* attach, detach and holds only while the link is up. */
 struct route_ops {
-        const char *name;
         void (*start)(struct route *r);
         void (*attach)(struct route *r, const struct route_nodes *nodes);
         /* Gives up an attach that is under way, too. */
@@ -66,6 +80,13 @@ struct route_ops {
         /* The guest has the input now: notice soon if it stops reading. */
         void (*set_active)(struct route *r, bool active);
         void (*set_timeout)(struct route *r, unsigned timeout_ms);
+        void (*describe)(struct route *r, struct route_info *ret);
+        /* What libvirt says of its domains has changed. */
+        void (*refresh)(struct route *r);
+        /* Looks at the layers, then says described; false if there is nothing to look at. */
+        bool (*check)(struct route *r);
+        /* A device of the host is gone: lets go of what was granted of it. */
+        void (*node_gone)(struct route *r);
         /* Takes the nodes back from whoever has them; tells nothing any more. */
         struct route *(*free)(struct route *r);
 };

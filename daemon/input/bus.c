@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/polkit.h"
+#include "daemon/input/bus-guests.h"
 #include "daemon/input/bus-objects.h"
 #include "daemon/input/manager.h"
 
@@ -52,7 +53,7 @@ static int reply_switch(sd_bus_message *m, struct manager *manager, int r, const
 
 static int act_switch(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-        struct bus *b = userdata;
+        struct manager *manager = userdata;
         struct target *t;
         const char *name;
         int r;
@@ -60,31 +61,31 @@ static int act_switch(sd_bus_message *m, void *userdata, sd_bus_error *error)
         r = sd_bus_message_read(m, "s", &name);
         if (r < 0)
                 return r;
-        t = router_find_target(&b->manager->router, name);
+        t = router_find_target(&manager->router, name);
         if (!t)
                 return sd_bus_error_setf(error, VFIO_ERROR_NO_SUCH_TARGET, "There is no target '%s'.", name);
-        return reply_switch(m, b->manager, router_switch(&b->manager->router, t, "request"), name, error);
+        return reply_switch(m, manager, router_switch(&manager->router, t, "request"), name, error);
 }
 
 static int act_toggle(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-        struct bus *b = userdata;
-        const struct router *router = &b->manager->router;
-        int r = router_toggle(&b->manager->router, "request");
+        struct manager *manager = userdata;
+        const struct router *router = &manager->router;
+        int r = router_toggle(&manager->router, "request");
         const char *refused = router->n_notices > 0 ? router->notices[router->n_notices - 1].to : "";
 
-        return reply_switch(m, b->manager, r, refused, error);
+        return reply_switch(m, manager, r, refused, error);
 }
 
 static int act_pause(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-        manager_pause(((struct bus *) userdata)->manager, "paused");
+        manager_pause(userdata, "paused");
         return sd_bus_reply_method_return(m, NULL);
 }
 
 static int act_resume(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-        manager_resume(((struct bus *) userdata)->manager);
+        manager_resume(userdata);
         return sd_bus_reply_method_return(m, NULL);
 }
 
@@ -92,7 +93,7 @@ static int act_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
         _autofree_ char *message = NULL;
 
-        if (manager_reload(((struct bus *) userdata)->manager, &message) < 0)
+        if (manager_reload(userdata, &message) < 0)
                 return sd_bus_error_set(error, VFIO_ERROR_INVALID_CONFIG, message);
         return sd_bus_reply_method_return(m, NULL);
 }
@@ -139,7 +140,7 @@ static int watch_identify(struct bus *b, sd_bus_message *m)
 
 static int act_identify(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-        struct bus *b = userdata;
+        struct bus *b = ((struct manager *) userdata)->bus;
         int r;
 
         if (b->manager->router.paused)
@@ -159,59 +160,7 @@ static int act_identify(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return 1;
 }
 
-static int act_add_guest(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-        const char *name;
-        int r;
-
-        r = sd_bus_message_read(m, "s", &name);
-        if (r < 0)
-                return r;
-        r = manager_add_guest(((struct bus *) userdata)->manager, name);
-        if (r == -EINVAL)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                         "'%s' is no valid name: expected at most %d characters of a-z, 0-9, '.', '_' "
-                                         "and '-', not beginning with a mark, not 'host'.",
-                                         name, TARGET_NAME_MAX);
-        if (r == -ENOSPC)
-                return sd_bus_error_setf(error, VFIO_ERROR_FAILED, "There are %d targets already.", ROUTER_TARGETS_MAX);
-        if (r < 0)
-                return sd_bus_error_setf(error, VFIO_ERROR_FAILED, "The kernel does not create its nodes: %s",
-                                         strerror(-r));
-        return sd_bus_reply_method_return(m, NULL);
-}
-
-static int act_remove_guest(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-        const char *name;
-        int r;
-
-        r = sd_bus_message_read(m, "s", &name);
-        if (r < 0)
-                return r;
-        r = manager_remove_guest(((struct bus *) userdata)->manager, name);
-        if (r == -ENOENT)
-                return sd_bus_error_setf(error, VFIO_ERROR_NO_SUCH_TARGET, "There is no guest '%s'.", name);
-        if (r == -EBUSY)
-                return sd_bus_error_setf(error, VFIO_ERROR_BUSY, "Guest '%s' is in the configuration.", name);
-        return sd_bus_reply_method_return(m, NULL);
-}
-
-static int act_set_ready(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-        const char *name, *reason;
-        int r, ready;
-
-        r = sd_bus_message_read(m, "sbs", &name, &ready, &reason);
-        if (r < 0)
-                return r;
-        r = manager_set_ready(((struct bus *) userdata)->manager, name, ready, reason);
-        if (r == -ENOENT)
-                return sd_bus_error_setf(error, VFIO_ERROR_NO_SUCH_TARGET, "There is no guest '%s'.", name);
-        return sd_bus_reply_method_return(m, NULL);
-}
-
-/* Which action each method needs. A method that is not here is refused. */
+/* Which action each method needs. A method that is not here is refused. act gets the manager. */
 static const struct {
         const char *member, *action;
         polkit_act_fn act;
@@ -222,9 +171,11 @@ static const struct {
         { "Resume", ACTION_PREFIX "pause", act_resume },
         { "Reload", ACTION_PREFIX "reload", act_reload },
         { "Identify", ACTION_PREFIX "identify", act_identify },
-        { "AddGuest", ACTION_PREFIX "manage", act_add_guest },
-        { "RemoveGuest", ACTION_PREFIX "manage", act_remove_guest },
-        { "SetReady", ACTION_PREFIX "manage", act_set_ready },
+        { "AddGuest", ACTION_PREFIX "manage", bus_act_add_guest },
+        { "RemoveGuest", ACTION_PREFIX "manage", bus_act_remove_guest },
+        { "SetReady", ACTION_PREFIX "manage", bus_act_set_ready },
+        { "SetToggle", ACTION_PREFIX "manage", bus_act_set_toggle },
+        { "SetGrabToggle", ACTION_PREFIX "manage", bus_act_set_grab_toggle },
 };
 
 /* sd-bus has checked the signature. */
@@ -234,7 +185,7 @@ static int method(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
         for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
                 if (streq(sd_bus_message_get_member(m), methods[i].member))
-                        return polkit_guard(b->polkit, m, methods[i].action, methods[i].act, b, error);
+                        return polkit_guard(b->polkit, m, methods[i].action, methods[i].act, b->manager, error);
         return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED, "Not for anybody.");
 }
 
@@ -277,6 +228,10 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("RemoveGuest", SD_BUS_ARGS("s", name), SD_BUS_NO_RESULT, method,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetReady", SD_BUS_ARGS("s", name, "b", ready, "s", reason), SD_BUS_NO_RESULT, method,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetToggle", SD_BUS_ARGS("s", name, "as", keys), SD_BUS_NO_RESULT, method,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetGrabToggle", SD_BUS_ARGS("s", name, "s", grab_toggle), SD_BUS_NO_RESULT, method,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("ActiveTarget", "s", get_active, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Paused", "b", get_paused, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

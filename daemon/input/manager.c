@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "daemon/input/guest-hotkey.h"
 #include "daemon/input/host.h"
 #include "daemon/input/reaper.h"
 #include "daemon/input/store.h"
@@ -158,31 +159,21 @@ int manager_remove_guest(struct manager *m, const char *name)
         return 0;
 }
 
-static bool wants_focus(const struct manager *m, const char *name)
-{
-        const struct guest_config *c = config_find_guest(m->config, name);
-
-        return c && c->focus_on_start;
-}
-
 int manager_set_ready(struct manager *m, const char *name, bool ready, const char *reason)
 {
         _autofree_ char *text = text_printable(ready || reason[0] ? reason : "no reason was given");
         struct pair *p = find_pair(m, name);
-        bool changed, starts;
+        bool changed;
 
         if (!p)
                 return -ENOENT;
         text_cut(text, sizeof(p->target.reason) - 1);
-        starts = ready && !p->target.ready;
         changed = p->target.ready != ready || !streq(p->target.reason, text);
         router_set_ready(&m->router, &p->target, ready, text);
         if (changed) {
                 log_info("guest %s: %s%s%s", name, ready ? "ready" : "not ready", text[0] ? ": " : "", text);
                 bus_target_changed(m->bus, &p->target, "Ready");
         }
-        if (starts && wants_focus(m, name))
-                (void) router_switch(&m->router, &p->target, "the guest has become ready");
         return 0;
 }
 
@@ -196,10 +187,11 @@ static void configure_guests(struct manager *m)
                 if (r < 0)
                         (void) log_error_errno(r, "guest %s: cannot create its nodes", m->config->guests[i].name);
         }
-        for (struct pair *p = m->pairs; p; p = p->next) {
+        for (struct pair *p = m->pairs; p; p = p->next)
                 pair_configure(p);
+        guest_hotkeys_check(m);
+        for (struct pair *p = m->pairs; p; p = p->next)
                 bus_target_changed(m->bus, &p->target, "Toggle");
-        }
 }
 
 static void apply_config(struct manager *m)

@@ -203,11 +203,12 @@ void pair_configure(struct pair *p)
 {
         const struct guest_config *c = config_find_guest(p->manager->config, p->target.name);
 
+        if (c || p->configured) {
+                p->target.chord = (struct chord) { .hotkey = c ? c->toggle : (struct hotkey) { 0 } };
+                if (!p->grab_toggle_told)
+                        grab_toggle_keys(c ? c->grab_toggle : GRAB_TOGGLE_META_META, p->target.guard);
+        }
         p->configured = c != NULL;
-        p->target.chord = (struct chord) { 0 };
-        if (c)
-                p->target.chord.hotkey = c->toggle;
-        grab_toggle_keys(c ? c->grab_toggle : GRAB_TOGGLE_META_META, p->target.guard);
 }
 
 static void leave_manager(struct pair *p)
@@ -246,6 +247,7 @@ int pair_new(struct manager *m, const char *name)
                 .target = { .ops = &pair_ops, .merged = true, .reason = "not attached to a guest" },
         };
         (void) snprintf(p->target.name, sizeof(p->target.name), "%s", name);
+        grab_toggle_keys(GRAB_TOGGLE_META_META, p->target.guard);
         r = router_add_target(&m->router, &p->target);
         if (r < 0) {
                 free(p);

@@ -23,6 +23,7 @@ struct pair {
         struct target target;
         struct uinput_node keyboard, pointer;
         bool configured; /* stands in the configuration */
+        bool grab_toggle_told; /* over the bus: goes before the configuration */
         bool announced; /* its nodes have been published on the bus */
         struct manager *manager; /* not owned */
         struct pair *next; /* the manager's list */
@@ -39,7 +40,8 @@ struct pair *pair_leave(struct pair *p);
 /* Both nodes have their permissions. */
 bool pair_is_settled(const struct pair *p);
 
-/* Hotkey and guard from the configuration, or the defaults if it is not there. */
+/* Hotkey and guard from the configuration, or the defaults if it is not there. A
+ * guest that was not there before either keeps its own (guest-hotkey.h). */
 void pair_configure(struct pair *p);
 
 static inline struct pair *pair_of_target(struct target *t)

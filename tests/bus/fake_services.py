@@ -15,6 +15,8 @@ orders, one JSON object a line, and answers each with "done":
     {"change": ["/org/vfio/Inputd1/target/win10", "Ready", false]}     property, with its change signal
     {"set": [path, property, value]}                                   the same without signal
     {"add": [path, {property: value, …}]}, {"remove": path}            objects, with their signals
+    {"grant": [domain, node, path, pid, [[layer, state, text], …]]}    what ListGrants says
+    {"checked": [guest, [[layer, state, text], …]]}                    what CheckGuest finds
     {"calls": true}                                                    answers with the calls so far
     {"interactive": "Pause"}                                           whether its last call allowed a password
 """
@@ -37,12 +39,17 @@ def strings(values):
     return dbus.Array(values, signature='s')
 
 
+def layers(values):
+    return dbus.Array([dbus.Struct(v, signature='sss') for v in values], signature='(sss)')
+
+
 TYPES = {
     'ActiveTarget': dbus.String, 'Paused': dbus.Boolean, 'Version': dbus.String, 'Toggle': strings,
     'Name': dbus.String, 'Node': dbus.String, 'Phys': dbus.String, 'Vendor': dbus.UInt16, 'Product': dbus.UInt16,
     'Kind': dbus.String, 'Grabbed': dbus.Boolean, 'State': dbus.String, 'HeldKeys': dbus.UInt32,
     'Ready': dbus.Boolean, 'Reason': dbus.String, 'Nodes': strings, 'Switches': dbus.UInt64,
-    'Domain': dbus.String, 'Route': dbus.String, 'Pid': dbus.UInt32,
+    'Domain': dbus.String, 'Route': dbus.String, 'Pid': dbus.UInt32, 'Uuid': dbus.String,
+    'RouteReason': dbus.String, 'Layers': layers, 'Libvirt': dbus.String,
 }
 
 
@@ -63,9 +70,14 @@ def target(name, kind, ready=True, reason='', switches=0, toggle=()):
             'Nodes': nodes if kind == 'guest' else [], 'Switches': switches, 'Toggle': list(toggle)}
 
 
-def guest(name, domain, state, reason='', pid=0):
-    return {'Name': name, 'Domain': domain, 'State': state, 'Route': 'qmp', 'Reason': reason, 'Pid': pid}
+def guest(name, domain, state, reason='', pid=0, uuid='', route='qmp', route_reason='', layers=()):
+    return {'Name': name, 'Domain': domain, 'Uuid': uuid, 'State': state, 'Route': route, 'RouteReason': route_reason,
+            'Reason': reason, 'Pid': pid, 'Layers': list(layers)}
 
+
+WIN10 = 'c7a5fdbd-edaf-9455-926a-d65c16db1809'
+LAYERS = [('namespace', 'open', 'the node is there'), ('dac', 'open', 'uid 64055 owns it'),
+          ('apparmor', 'absent', 'AppArmor is not enabled'), ('cgroup', 'open', 'c 13:84 is allowed')]
 
 INPUTD = {
     '/org/vfio/Inputd1': {'ActiveTarget': 'host', 'Paused': False, 'Version': '0.1.0',
@@ -79,10 +91,17 @@ INPUTD = {
 }
 
 GUESTD = {
-    '/org/vfio/Guestd1': {'Version': '0.1.0'},
-    '/org/vfio/Guestd1/guest/win10': guest('win10', 'Windows 10', 'ready', pid=4711),
-    '/org/vfio/Guestd1/guest/linux': guest('linux', 'linux', 'absent', 'QEMU is not running'),
+    '/org/vfio/Guestd1': {'Version': '0.1.0', 'Libvirt': 'connected'},
+    '/org/vfio/Guestd1/guest/win10': guest('win10', 'Windows 10', 'ready', pid=4711, uuid=WIN10, route='grant',
+                                           route_reason='libvirt does not hot-attach evdev devices', layers=LAYERS),
+    '/org/vfio/Guestd1/guest/linux': guest('linux', '', 'absent', 'QEMU is not running'),
 }
+
+# domain: node -> path, pid, layers
+GRANTS = {
+    'Windows 10': {'/dev/input/event20': (f'/dev/vfio-inputd/libvirt-{WIN10}/input3', 4711, LAYERS)},
+}
+IN_USE = ('/dev/input/event3', 'The host uses /dev/input/event3: vfio-inputd has grabbed it')
 
 
 class Service(dbus.service.Object):
@@ -96,6 +115,7 @@ class Service(dbus.service.Object):
         self.interactive = {}
         self.hanging = {}
         self.waited_for = None
+        self.checked = {}
         connection.add_message_filter(self.look)
         super().__init__(connection, self.root)
 
@@ -212,6 +232,50 @@ class Guestd(Service):
         self.change_guest('Detach', name, reply, fail)
 
 
+    @dbus.service.method(MANAGER, 's', '', async_callbacks=('reply', 'fail'))
+    def CheckGuest(self, name, reply, fail):
+        if self.answer('CheckGuest', reply, fail) and name in self.checked:
+            self.change(f'{self.root}/guest/{name}', 'Layers', self.checked[name])
+
+    def find_domain(self, domain, fail):
+        known = {'Windows 10', 'linux'}
+        if domain == WIN10:
+            return 'Windows 10'
+        if domain not in known:
+            fail(dbus.DBusException(f"There is no running domain '{domain}'.", name='org.vfio.Error.NoSuchDomain'))
+            return None
+        return domain
+
+    @dbus.service.method(MANAGER, 'ssb', 's', async_callbacks=('reply', 'fail'))
+    def Grant(self, domain, node, in_use, reply, fail):
+        domain = self.find_domain(str(domain), fail)
+        if domain is None:
+            return
+        if node == IN_USE[0] and not in_use:
+            fail(dbus.DBusException(IN_USE[1], name='org.vfio.Error.InUse'))
+            return
+        path = f'/dev/vfio-inputd/libvirt-{WIN10}/input9'
+        if self.answer('Grant', reply, fail, path):
+            GRANTS.setdefault(domain, {})[str(node)] = (path, 4712, LAYERS)
+            self.signal(self.root, self.manager, 'GrantsChanged', '', [])
+
+    @dbus.service.method(MANAGER, 'ss', '', async_callbacks=('reply', 'fail'))
+    def Revoke(self, domain, node, reply, fail):
+        granted = GRANTS.get('Windows 10' if domain == WIN10 else str(domain), {})
+        for host, (path, _, _) in granted.items():
+            if node in (host, path):
+                if self.answer('Revoke', reply, fail):
+                    del granted[host]
+                    self.signal(self.root, self.manager, 'GrantsChanged', '', [])
+                return
+        fail(dbus.DBusException(f"'{node}' is not granted to '{domain}'.", name='org.vfio.Error.NoSuchGrant'))
+
+    @dbus.service.method(MANAGER, '', 'a(sssua(sss))', async_callbacks=('reply', 'fail'))
+    def ListGrants(self, reply, fail):
+        self.answer('ListGrants', reply, fail, [(domain, node, path, pid, said) for domain, nodes in GRANTS.items()
+                                                for node, (path, pid, said) in nodes.items()])
+
+
 def obey(service, order):
     answer = 'done'
     for verb, what in order.items():
@@ -236,6 +300,12 @@ def obey(service, order):
         elif verb == 'release':
             reply, values = service.hanging.pop(what)
             reply(*values)
+        elif verb == 'checked':
+            name, said = what
+            service.checked[name] = said
+        elif verb == 'grant':
+            domain, node, path, pid, said = what
+            GRANTS.setdefault(domain, {})[node] = (path, pid, [tuple(layer) for layer in said])
         elif verb == 'interactive':
             answer = json.dumps(service.interactive[what])
         elif verb == 'calls':

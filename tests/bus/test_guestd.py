@@ -82,7 +82,8 @@ class Attaching(GuestdTest):
             IDS[0]: {'evdev': KEYBOARD, 'repeat': True, 'grab-toggle': 'meta-meta'},
             IDS[1]: {'evdev': POINTER, 'repeat': True, 'grab-toggle': 'meta-meta'}})
         guest = self.world.guest()
-        self.assertEqual(guest, {'Name': 'desk', 'Domain': '', 'State': 'ready', 'Route': 'qmp', 'Reason': '',
+        self.assertEqual(guest, {'Name': 'desk', 'Domain': '', 'Uuid': '', 'State': 'ready', 'Route': 'qmp',
+                                 'RouteReason': '', 'Layers': [], 'Reason': '',
                                  'Pid': qemu.pid})
         self.assertEqual(self.world.given(), NODES)
         self.assertEqual([s for g, s, _ in self.world.states][-2:], ['attaching', 'ready'])

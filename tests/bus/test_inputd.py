@@ -29,6 +29,7 @@ PASSWORD = DBUS + "InteractiveAuthorizationRequired"
 GUESTD = "org.vfio.Guestd1"
 
 LEFTCTRL, RIGHTCTRL, ESC, BACKSPACE, ENTER, A, B = 29, 97, 1, 14, 28, 30, 48
+F5, ALTS, METAS = 63, (56, 100), (125, 126)
 BTN_LEFT, REL_X, LED_CAPSL = 0x110, 0, 1
 CAPSL = (EV_LED, LED_CAPSL, 1)
 
@@ -43,6 +44,8 @@ METHODS = {
     "AddGuest": ("s", ["new"], "manage"),
     "RemoveGuest": ("s", ["win"], "manage"),
     "SetReady": ("sbs", ["conf", False, "gone"], "manage"),
+    "SetToggle": ("sas", ["new", ["f5"]], "manage"),
+    "SetGrabToggle": ("ss", ["new", "alt-alt"], "manage"),
 }
 HOSTILE = ["", "nope", "../x", "a/b", "HOST", "host ", "ho:st", "a\nb", "x" * 33, "x" * 100000, "%s%n", "日本", "-a", "."]
 
@@ -231,9 +234,10 @@ class Arguments(unittest.TestCase):
 
 class Methods(Case):
     def test_arguments_are_checked(self):
-        wrong = {"": ["s", "i", "ss"], "s": ["", "i", "ss", "as", "v", "o"], "sbs": ["", "s", "sb", "sbss", "sis", "sbi"]}
+        wrong = {"": ["s", "i", "ss"], "s": ["", "i", "ss", "as", "v", "o"], "sbs": ["", "s", "sb", "sbss", "sis", "sbi"],
+                 "sas": ["", "s", "as", "ss"], "ss": ["", "s", "sbs"]}
         values = {"s": ["host"], "i": [1], "ss": ["a", "b"], "as": [["a"]], "v": [GLib.Variant("s", "host")],
-                  "o": ["/a"], "": [], "sb": ["a", True], "sbss": ["a", True, "b", "c"], "sis": ["a", 1, "b"],
+                  "o": ["/a"], "": [], "sb": ["a", True], "sbs": ["a", True, "b"], "sbss": ["a", True, "b", "c"], "sis": ["a", 1, "b"],
                   "sbi": ["a", True, 1]}
         for member, (signature, _, _) in METHODS.items():
             for other in wrong[signature]:
@@ -364,21 +368,15 @@ class Methods(Case):
 
 
 class Focus(Case):
-    CONFIG = 'guests = ( { name = "conf"; focus-on-start = true; }, { name = "other"; } );\n'
+    CONFIG = 'guests = ( { name = "conf"; focus-on-start = true; } );\n'
 
-    def test_focus_on_start(self):
-        self.w.call("SetReady", "sbs", "other", True, "")
-        self.assertEqual(self.w.get("ActiveTarget"), "host")
+    def test_readiness_never_switches(self):
+        """What is a start only vfio-guestd knows: it calls Switch."""
         self.w.call("SetReady", "sbs", "conf", True, "")
-        self.assert_switched("host", "conf", "the guest has become ready")
-        # Once: saying it again is no start.
-        self.w.call("Switch", "s", "host")
-        self.w.call("SetReady", "sbs", "conf", True, "still")
-        self.assertEqual(self.w.get("ActiveTarget"), "host")
         self.w.call("SetReady", "sbs", "conf", False, "stopped")
-        self.w.call("Pause")
         self.w.call("SetReady", "sbs", "conf", True, "")
         self.assertEqual(self.w.get("ActiveTarget"), "host")
+        self.assertEqual(self.w.take_signals("Switched"), [])
 
 
 class NoGuest(Case):
@@ -570,6 +568,183 @@ class Guests(Case):
         self.assertEqual(len(self.w.targets()["conf"]["Nodes"]), 2)
         self.w.wait("the new one", lambda: len(self.w.nodes) == 3)
         self.assertEqual(set(self.w.store), {"keyboard-conf", "pointer-conf"})
+
+
+class GuestHotkeys(Case):
+    """The own hotkeys of guests that are not in the configuration."""
+
+    CONFIG = ('next = [ "f9" ];\nhost = [ "f10", "f10" ];\n'
+              'guests = ( { name = "conf"; toggle = [ "f11", "f12" ]; } );\n')
+
+    def setUp(self):
+        super().setUp()
+        self.add_ready("new")
+        self.w.signals.clear()
+
+    def set_toggle(self, name, *keys):
+        self.w.call("SetToggle", "sas", name, list(keys))
+
+    def hotkey(self, name="new"):
+        return self.w.targets()[name]["Toggle"]
+
+    def wrong(self, *keys, text, name="new"):
+        before = self.hotkey(name)
+        message = self.refused(INVALID, "SetToggle", "sas", name, list(keys), text=text)
+        self.assertEqual(self.hotkey(name), before)
+        return message
+
+    def reload(self, config):
+        self.w.config.write_text(config)
+        self.w.call("Reload")
+
+    def test_it_switches(self):
+        keyboard = self.w.plug("event3", "keyboard")
+        self.w.wait_device("event3", "grabbed")
+        self.set_toggle("new", "f5")
+        keyboard.tap(F5)
+        self.assert_switched("host", "new", "hotkey")
+        self.set_toggle("new")
+        self.assertEqual(self.hotkey(), [])
+        keyboard.tap(F5)
+        guest = self.w.node("vfio-inputd/guest/new/keyboard")
+        self.w.wait("the key", lambda: guest.keys() == [(F5, 1), (F5, 0)])
+        self.assertEqual(self.w.get("ActiveTarget"), "new")
+
+    def test_property(self):
+        for keys in (["leftctrl", "f1"], ["scrolllock", "scrolllock"], ["f1", "f2", "f3"], []):
+            self.set_toggle("new", *keys)
+            self.wait_change(ROOT + "/target/new", TARGET, Toggle=keys)
+            self.assertEqual(self.hotkey(), keys)
+        self.w.signals.clear()
+        self.set_toggle("new")
+        self.w.get("Paused")
+        self.assertEqual(self.w.signals, [])
+
+    def test_names_of_keys(self):
+        self.set_toggle("new", "KEY_LEFTCTRL", "BTN_SIDE")
+        self.assertEqual(self.hotkey(), ["leftctrl", "btn_side"])
+
+    def test_no_such_guest(self):
+        for name in HOSTILE + ["host"]:
+            with self.subTest(name=name[:40]):
+                self.refused(VFIO + "NoSuchTarget", "SetToggle", "sas", name, ["f5"])
+
+    def test_configured_guest(self):
+        for keys in ["f5"], []:
+            self.refused(VFIO + "Busy", "SetToggle", "sas", "conf", keys, text="in the configuration")
+        self.assertEqual(self.hotkey("conf"), ["f11", "f12"])
+
+    def test_no_hotkey(self):
+        self.set_toggle("new", "f5")
+        self.wrong("nokey", text="Unknown key 'nokey'")
+        self.wrong("f1", "f2", "", text="Unknown key ''")
+        self.wrong("f1", "f2", "f3", "f4", text="no 4 keys")
+        self.wrong(*["f1"] * 1000, text="no 1000 keys")
+        self.wrong("f1", "f1", "f2", text="do not go together")
+        self.wrong("esc", "enter", text="panic chord")
+        self.set_toggle("new", "esc", "esc")
+
+    def test_hostile_keys(self):
+        for key in ("x" * 100000, "日" * 100, "%s%n", "a\nb\x1b[2J"):
+            with self.subTest(key=key[:4]):
+                message = self.wrong(key, text="Unknown key")
+                self.assertLess(len(message), 200)
+                self.assertNotIn("\x1b", message)
+
+    def test_taken(self):
+        self.w.call("AddGuest", "s", "other")
+        self.set_toggle("other", "f6", "f7")
+        for keys, text in ((["rightctrl", "leftctrl"], "'toggle'"), (["f9"], "'next'"), (["f10", "f10"], "'host'"),
+                           (["f12", "f11"], "guest 'conf'"), (["f7", "f6"], "guest 'other'")):
+            self.wrong(*keys, text=text)
+        self.set_toggle("new", "f10")
+        self.set_toggle("new", "f10")  # it may have what is its own
+        self.set_toggle("other")
+        self.set_toggle("new", "f7", "f6")
+
+    def test_taken_by_a_guest_without_nodes(self):
+        self.w.write("uinput-errno", "13")
+        self.reload('guests = ( { name = "late"; toggle = [ "f8" ]; } );\n')
+        self.assertNotIn("late", self.w.targets())
+        self.wrong("f8", text="guest 'late'")
+
+    def test_how_long_it_stays(self):
+        self.set_toggle("new", "f5")
+        self.w.call("AddGuest", "s", "new")
+        self.w.call("SetReady", "sbs", "new", False, "stopped")
+        self.reload(self.CONFIG)
+        self.assertEqual(self.hotkey(), ["f5"])
+        self.w.call("RemoveGuest", "s", "new")
+        self.w.call("AddGuest", "s", "new")
+        self.assertEqual(self.hotkey(), [])
+
+    def test_the_configuration_decides(self):
+        self.set_toggle("new", "f5")
+        self.reload('guests = ( { name = "new"; } );\n')
+        self.assertEqual(self.hotkey(), [])
+        self.wait_change(ROOT + "/target/new", TARGET, Toggle=[])
+        self.reload('guests = ( { name = "new"; toggle = [ "f8" ]; } );\n')
+        self.assertEqual(self.hotkey(), ["f8"])
+        self.reload("")
+        self.assertEqual(self.hotkey(), [])
+        self.set_toggle("new", "f8")
+
+    def test_reload_that_takes_it(self):
+        self.w.call("AddGuest", "s", "other")
+        self.set_toggle("other", "f6")
+        for config, text in (('next = [ "f5" ];\n', "'next' in the configuration is the same hotkey"),
+                             ('guests = ( { name = "conf"; toggle = [ "f5" ]; } );\n', "guest 'conf' has the same")):
+            with self.subTest(config=config):
+                self.reload("")
+                self.set_toggle("new", "f5")
+                self.w.signals.clear()
+                self.reload(config)
+                self.assertEqual(self.hotkey(), [])
+                self.wait_change(ROOT + "/target/new", TARGET, Toggle=[])
+                self.w.wait("the line", lambda: self.w.logged(f"guest new: its own hotkey is dropped: {text}"))
+        self.assertEqual(self.hotkey("other"), ["f6"])
+
+
+    def assert_guarded(self, *pair):
+        """The second key of this pair is kept from the guest; those of others are not."""
+        guest = self.w.node("vfio-inputd/guest/new/keyboard")
+        for keys in ALTS, METAS:
+            guest.frames.clear()
+            self.keyboard.press(*keys)
+            self.keyboard.release(*keys)
+            self.keyboard.tap(A)
+            self.w.wait("the last key", lambda: (A, 0) in guest.keys())
+            pressed = [key for key, value in guest.keys() if value == 1]
+            self.assertEqual(pressed, [keys[0], A] if keys == pair else [*keys, A])
+
+    def test_grab_toggle(self):
+        self.keyboard = self.w.plug("event3", "keyboard")
+        self.w.wait_device("event3", "grabbed")
+        self.w.call("Switch", "s", "new")
+        self.assert_guarded(*METAS)
+        self.w.call("SetGrabToggle", "ss", "new", "alt-alt")
+        self.assert_guarded(*ALTS)
+        self.reload('guests = ( { name = "new"; } );\n')
+        self.assert_guarded(*ALTS)
+        self.reload("")
+        self.assert_guarded(*ALTS)
+        self.w.call("SetGrabToggle", "ss", "new", "meta-meta")
+        self.assert_guarded(*METAS)
+
+    def test_grab_toggle_of_the_configuration(self):
+        self.keyboard = self.w.plug("event3", "keyboard")
+        self.w.wait_device("event3", "grabbed")
+        self.w.call("Switch", "s", "new")
+        self.reload('guests = ( { name = "new"; grab-toggle = "alt-alt"; } );\n')
+        self.assert_guarded(*ALTS)
+        self.reload("")
+        self.assert_guarded(*METAS)
+
+    def test_wrong_grab_toggle(self):
+        for name in HOSTILE + ["host"]:
+            self.refused(VFIO + "NoSuchTarget", "SetGrabToggle", "ss", name, "alt-alt")
+        for grab_toggle in HOSTILE + ["ctrl", "scrolllock"]:
+            self.refused(INVALID, "SetGrabToggle", "ss", "new", grab_toggle, text="Unknown grab-toggle")
 
 
 class Devices(Case):

@@ -34,12 +34,12 @@ def documented(text):
     members = {}
     signals = text.partition("\nSignals\n")[2]
     for line in re.findall(r"^``.*", text, re.M):
-        for name, args, result in re.findall(r"``(\w+)\(([^)]*)\)(?: -> \(([^)]*)\))?``", line):
+        for name, args, result in re.findall(r"``(\w+)\(([^)]*)\)(?: -> \((.*?)\))?``", line):
             if line in signals or line.endswith("(signal)"):
                 members["signal", name] = arguments(args)
             else:
                 members["method", name] = (arguments(args), arguments(result))
-    for name, kind in re.findall(r"``([A-Z]\w*)``\s+(a?[sbqutox])\b", text):
+    for name, kind in re.findall(r"``([A-Z]\w*)``\s+(a?[sbqutox]\b|a\(\w+\))", text):
         members["property", name] = kind
     return members
 
@@ -114,6 +114,10 @@ class Page(unittest.TestCase):
         self.assertEqual(manager["method", "Identify"], ([], [("o", "device")]))
         self.assertEqual(manager["signal", "Switched"], [("s", "from"), ("s", "to"), ("s", "reason")])
         self.assertEqual(manager["property", "Toggle"], "as")
+        self.assertEqual(manager["method", "SetToggle"], ([("s", "name"), ("as", "keys")], []))
+        manager = documented(page["org.vfio.Guestd1.Manager"])
+        self.assertEqual(manager["method", "ListGrants"], ([], [("a(sssua(sss))", "grants")]))
+        self.assertEqual(documented(page["org.vfio.Guestd1.Guest"])["property", "Layers"], "a(sss)")
 
 
 if __name__ == "__main__":

@@ -37,6 +37,8 @@ FAKE = os.path.join(HERE, 'fake_services.py')
 LONGEST = 60  # seconds that anything may take, also under valgrind on a slow machine
 ROOT = '/org/vfio/Inputd1'
 GUESTS = '/org/vfio/Guestd1'
+WIN10 = 'c7a5fdbd-edaf-9455-926a-d65c16db1809'
+GAMEPAD = '/dev/input/by-id/usb-Pad-event-joystick'
 HOSTILE = 'Evil\x1b]0;owned\x07\u009b31m\u202e\x7f "quoted" \\ [a-z]*\nEND'
 
 BUS_CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
@@ -184,7 +186,7 @@ class Reading(WithBus):
         status = self.ok('status', '--json').json()
         self.assertEqual({k: status[k] for k in ('active', 'paused', 'version', 'toggle', 'guestd')},
                          {'active': 'host', 'paused': False, 'version': '0.1.0', 'toggle': ['leftctrl', 'rightctrl'],
-                          'guestd': {'running': True, 'version': '0.1.0', 'problem': ''}})
+                          'guestd': {'running': True, 'version': '0.1.0', 'libvirt': 'connected', 'problem': ''}})
         self.assertEqual([t['name'] for t in status['targets']], ['host', 'linux', 'win10'])
         self.assertEqual(status['targets'][1]['reason'], 'QEMU is not running')
         self.assertIs(status['targets'][1]['ready'], False)
@@ -198,8 +200,13 @@ class Reading(WithBus):
             'name': 'Mouse', 'node': '/dev/input/event4', 'phys': 'usb-0000:00:14.0-2/input0', 'vendor': 0x1c4f,
             'product': 2, 'kind': 'mouse', 'grabbed': True, 'state': 'grabbed', 'held_keys': 0,
             'group': 'usb-0000:00:14.0-2'})
-        self.assertEqual(status['guests'][1], {'name': 'win10', 'domain': 'Windows 10', 'state': 'ready',
-                                               'route': 'qmp', 'reason': '', 'pid': 4711})
+        self.assertEqual(status['guests'][1], {
+            'name': 'win10', 'domain': 'Windows 10', 'uuid': WIN10, 'state': 'ready', 'route': 'grant',
+            'route_reason': 'libvirt does not hot-attach evdev devices', 'reason': '', 'pid': 4711,
+            'layers': [{'name': 'namespace', 'state': 'open', 'text': 'the node is there'},
+                       {'name': 'dac', 'state': 'open', 'text': 'uid 64055 owns it'},
+                       {'name': 'apparmor', 'state': 'absent', 'text': 'AppArmor is not enabled'},
+                       {'name': 'cgroup', 'state': 'open', 'text': 'c 13:84 is allowed'}]})
 
     def test_status_words(self):
         out = self.ok('status').out
@@ -208,7 +215,7 @@ class Reading(WithBus):
         self.assertRegex(out, r'(?m)^     win10 +ready +1 switch +hotkey f12 twice$')
         self.assertRegex(out, r'(?m)^     linux +not ready +QEMU is not running$')
         self.assertRegex(out, r'(?m)^  /dev/input/event4 +mouse +1c4f:0002 +Mouse +grabbed$')
-        self.assertRegex(out, r'(?m)^  win10 +ready +qmp +pid 4711 +domain Windows 10$')
+        self.assertRegex(out, r'(?m)^  win10 +ready +grant +pid 4711 +domain Windows 10$')
         self.assertNotIn('aused', out)
         self.assertNotIn('\x1b', out)
 
@@ -272,7 +279,79 @@ class Reading(WithBus):
     def test_guests(self):
         self.assertRegex(self.ok('guests').out, '(?m)^  linux +absent +qmp +QEMU is not running$')
         guests = self.ok('guests', '--json').json()
-        self.assertEqual((guests['version'], [g['name'] for g in guests['guests']]), ('0.1.0', ['linux', 'win10']))
+        self.assertEqual((guests['version'], guests['libvirt'], [g['name'] for g in guests['guests']]),
+                         ('0.1.0', 'connected', ['linux', 'win10']))
+
+    def test_guest_by_name(self):
+        self.assertEqual(self.ok('guests', 'win10').out, f'''win10
+  State:    ready
+  Domain:   Windows 10
+  UUID:     {WIN10}
+  Process:  4711
+  Route:    grant
+  because:  libvirt does not hot-attach evdev devices
+  Layers:
+    namespace  open    the node is there
+    dac        open    uid 64055 owns it
+    apparmor   absent  AppArmor is not enabled
+    cgroup     open    c 13:84 is allowed
+''')
+        self.assertEqual(self.ok('guests', 'linux').out,
+                         'linux\n  State:   absent\n  Reason:  QEMU is not running\n  Route:   qmp\n')
+        self.assertEqual(self.ok('guests', '--verbose').out,
+                         self.ok('guests', 'linux').out + self.ok('guests', 'win10').out)
+        guests = self.ok('guests', '--json', 'win10').json()['guests']
+        self.assertEqual(guests, [self.ok('guests', '--json').json()['guests'][1]])
+        self.fails(1, r'There is no guest "dos"\. \(guests: linux, win10\)', 'guests', 'dos')
+
+    def test_layers_are_looked_at(self):
+        """Each time, of those who have any; and where that cannot be done, what was said last is shown."""
+        for error in ('org.freedesktop.DBus.Error.UnknownMethod', 'org.vfio.Error.NoSuchGuest'):
+            self.guestd.order(behave={'CheckGuest': {'error': error, 'message': 'no'}})
+            self.assertNotIn('shut', self.ok('guests', 'win10').out)
+        self.guestd.order(behave={})
+        self.guestd.order(checked=['win10', [['dac', 'open', 'fine'], ['apparmor', 'shut', 'the rule is missing']]])
+        self.assertRegex(self.ok('guests').out, '(?m)^  win10 .* domain Windows 10 +apparmor: the rule is missing$')
+        self.guestd.order(checked=['win10', [['apparmor', 'shut', 'once more']]])
+        self.assertIn('    apparmor  shut  once more\n', self.ok('guests', 'win10').out)
+        self.guestd.order(checked=['win10', [['apparmor', 'open', 'right again']]])
+        self.assertEqual(self.ok('guests', '--json').json()['guests'][1]['layers'],
+                         [{'name': 'apparmor', 'state': 'open', 'text': 'right again'}])
+        self.assertEqual(self.guestd.calls().count('CheckGuest'), 5)
+
+    def test_guest_with_nothing_known(self):
+        self.guestd.order(add=[f'{GUESTS}/guest/bare', {'Name': 'bare'}])
+        self.assertEqual(self.ok('guests', 'bare').out, 'bare\n')
+        bare = self.ok('guests', '--json', 'bare').json()['guests'][0]
+        self.assertEqual((bare['layers'], bare['route'], bare['route_reason'], bare['uuid']), ([], '', '', ''))
+
+    def test_layers_of_another_type(self):
+        self.guestd.order(set=[f'{GUESTS}/guest/win10', 'Layers', {'string': 'open'}])
+        self.assertEqual(self.ok('guests', '--json', 'win10').json()['guests'][0]['layers'],
+                         self.ok('guests', '--json', 'linux').json()['guests'][0]['layers'])
+
+    def test_libvirt_out_of_reach(self):
+        for libvirt, words in (('absent', ''), ('authentication failed', 'libvirt cannot be reached: authentication failed\n')):
+            self.guestd.order(set=[GUESTS, 'Libvirt', libvirt])
+            self.assertEqual(self.run_('guests').err, words)
+            self.assertEqual(self.ok('guests', '--json').json()['libvirt'], libvirt)
+
+    def test_grants(self):
+        path = f'/dev/vfio-inputd/libvirt-{WIN10}/input3'
+        self.assertRegex(self.ok('grants').out, rf'^  Windows 10  /dev/input/event20  as {path}  pid 4711\n$')
+        self.guestd.order(grant=['linux', GAMEPAD, '/dev/x', 5, [['dac', 'open', 'fine'], ['apparmor', 'shut', 'no rule']]])
+        self.assertRegex(self.ok('grants').out, rf'(?m)^  linux +{GAMEPAD} +as /dev/x +pid 5 +apparmor: no rule$')
+        grants = self.ok('grants', '--json').json()['grants']
+        self.assertEqual(grants[1], {'domain': 'linux', 'node': GAMEPAD, 'path': '/dev/x', 'pid': 5,
+                                     'layers': [{'name': 'dac', 'state': 'open', 'text': 'fine'},
+                                                {'name': 'apparmor', 'state': 'shut', 'text': 'no rule'}]})
+        self.assertEqual((grants[0]['domain'], grants[0]['path'], len(grants[0]['layers'])), ('Windows 10', path, 4))
+
+    def test_no_grants(self):
+        self.ok('revoke', 'Windows 10', '/dev/input/event20')
+        result = self.ok('grants')
+        self.assertEqual((result.out, result.err), ('', 'There is no grant.\n'))
+        self.assertEqual(self.ok('grants', '--json').json(), {'grants': []})
 
     def test_colour(self):
         self.inputd.order(set=[ROOT, 'Paused', True])
@@ -304,6 +383,21 @@ class Hostile(WithBus):
     def assert_safe(self, text):
         unsafe = [c for c in text if c != '\n' and (ord(c) < 32 or 127 <= ord(c) < 160 or 0x202a <= ord(c) <= 0x202e)]
         self.assertEqual(unsafe, [])
+
+    def test_guests_and_grants(self):
+        for name in ('State', 'Reason', 'Domain', 'Uuid', 'Route', 'RouteReason'):
+            self.guestd.order(set=[f'{GUESTS}/guest/win10', name, HOSTILE])
+        self.guestd.order(set=[f'{GUESTS}/guest/win10', 'Layers', [[HOSTILE, HOSTILE, HOSTILE], ['dac', 'shut', HOSTILE]]])
+        self.guestd.order(set=[GUESTS, 'Libvirt', HOSTILE])
+        self.guestd.order(grant=[HOSTILE, HOSTILE, HOSTILE, 1, [[HOSTILE, 'shut', HOSTILE]]])
+        for args in (['guests'], ['guests', 'win10'], ['guests', '--verbose'], ['grants'], ['grant', '--list'],
+                     ['revoke', '--list'], ['status']):
+            for json_ in ([], ['--json']):
+                result = self.ok(*args, *json_)
+                self.assert_safe(result.out + result.err)
+                self.assertIn('owned', result.out)
+        self.assertEqual(self.ok('grants', '--json').json()['grants'][0]['layers'],
+                         [{'name': HOSTILE, 'state': 'shut', 'text': HOSTILE}])
 
     def test_words(self):
         for verb in ('status', 'devices'):
@@ -381,6 +475,13 @@ class Changing(WithBus):
         self.assertEqual(self.ok('switch', '--list').out, 'host\nlinux\nwin10\n')
         self.assertEqual(self.ok('attach', '--list').out, 'linux\nwin10\n')
         self.assertEqual(self.ok('--list', 'detach').out, 'linux\nwin10\n')
+        self.assertEqual(self.ok('guests', '--list').out, 'linux\nwin10\n')
+        self.assertEqual(self.ok('grant', '--list').out, 'Windows 10\n')
+        self.assertEqual(self.ok('grant', '--list', '--json').json(), ['Windows 10'])
+        self.assertEqual(self.ok('revoke', '--list').out, 'Windows 10\n')
+        for node in ('/a', '/b'):
+            self.guestd.order(grant=['linux', node, '/c', 1, []])
+        self.assertEqual(self.ok('revoke', '--list', '--json').json(), ['Windows 10', 'linux'])
         self.assertEqual(self.ok('switch', '--list', '--json').json()[0]['name'], 'host')
         self.assertEqual(set(self.inputd.calls()), {'GetAll', 'GetManagedObjects'})
 
@@ -424,6 +525,112 @@ class Changing(WithBus):
             self.assertEqual(self.inputd.order(interactive=member), 'true')
             self.ok('--no-ask-password', verb)
             self.assertEqual(self.inputd.order(interactive=member), 'false')
+
+
+class Granting(WithBus):
+    PATH = f'/dev/vfio-inputd/libvirt-{WIN10}/input9'
+
+    def nodes(self):
+        return [g['node'] for g in self.ok('grants', '--json').json()['grants']]
+
+    def on_terminal(self, typed, *args):
+        """What it does for a user at a terminal, whose answer is there already: status, stdout, stderr."""
+        main, terminal = pty.openpty()
+        os.write(main, typed)
+        done = subprocess.run([*VFIOCTL, *args], env=self.bus.environment, timeout=LONGEST, stdin=terminal,
+                              stdout=subprocess.PIPE, stderr=terminal, check=False)
+        os.close(terminal)
+        shown = b''
+        while True:
+            try:
+                more = os.read(main, 65536)
+            except OSError:  # the end, as Linux has it
+                break
+            shown += more
+        os.close(main)
+        return done.returncode, done.stdout.decode(), shown.decode()
+
+    def test_grant(self):
+        for domain in ('Windows 10', WIN10):
+            result = self.ok('grant', domain, GAMEPAD)
+            self.assertEqual((result.out, result.err), (f'{self.PATH}\n', ''))
+        self.assertEqual(self.ok('grant', 'linux', GAMEPAD, '--json').json(), {'ok': True, 'path': self.PATH})
+        self.assertEqual(self.nodes(), ['/dev/input/by-id/usb-Pad-event-joystick', '/dev/input/event20', GAMEPAD])
+
+    def test_relative_node(self):
+        """The daemon has another working directory."""
+        os.mkdir(f'{self.bus.folder}/by-id')
+        done = subprocess.run([*VFIOCTL, 'grant', 'linux', 'by-id/pad'], env=self.bus.environment, timeout=LONGEST,
+                              stdout=subprocess.PIPE, cwd=self.bus.folder, check=True)
+        self.assertEqual(done.stdout.decode(), f'{self.PATH}\n')
+        self.assertEqual(self.nodes()[1], f'{self.bus.folder}/by-id/pad')
+
+    def test_revoke(self):
+        for node in (GAMEPAD, self.PATH):
+            self.ok('grant', 'Windows 10', GAMEPAD)
+            result = self.ok('revoke', 'Windows 10', node)
+            self.assertEqual((result.out, result.err), ('', f'Windows 10 can no longer open {node}.\n'))
+            self.assertEqual(self.nodes(), ['/dev/input/event20'])
+        self.assertEqual(self.ok('revoke', WIN10, '/dev/input/event20', '--json').json(), {'ok': True})
+        self.fails(1, 'is not granted', 'revoke', 'Windows 10', '/dev/input/event20')
+
+    def test_in_use_without_a_terminal(self):
+        result = self.fails(4, re.escape('The host uses /dev/input/event3: vfio-inputd has grabbed it. '
+                                         'To give it to linux all the same: --in-use'),
+                            'grant', 'linux', '/dev/input/event3')
+        self.assertEqual(result.json()['error'], 'org.vfio.Error.InUse')
+        self.assertEqual(self.ok('grant', 'linux', '/dev/input/event3', '--in-use').out, f'{self.PATH}\n')
+
+    def test_in_use_on_a_terminal(self):
+        question = ('The host uses /dev/input/event3: vfio-inputd has grabbed it. '
+                    'Give it to linux all the same? [y/N] ')
+        for typed in (b'n\n', b'\n', b'yellow\n', b'\x04'):
+            status, out, shown = self.on_terminal(typed, 'grant', 'linux', '/dev/input/event3')
+            self.assertEqual((status, out), (4, ''), typed)
+            self.assertIn(question, shown)
+            self.assertIn('Nothing was granted.', shown)
+        self.assertEqual(self.guestd.calls().count('Grant'), 0)
+        for typed in (b'y\n', b'YES\n'):
+            status, out, shown = self.on_terminal(typed, 'grant', 'linux', '/dev/input/event3')
+            self.assertEqual((status, out), (0, f'{self.PATH}\n'), typed)
+            self.assertIn(question, shown)
+
+    def test_no_needless_question(self):
+        for args in (['linux', GAMEPAD], ['linux', '/dev/input/event3', '--in-use']):
+            status, out, shown = self.on_terminal(b'', 'grant', *args)
+            self.assertEqual((status, out, shown), (0, f'{self.PATH}\n', ''))
+        status, out, shown = self.on_terminal(b'y\n', 'grant', 'linux', '/dev/input/event3', '--json')
+        self.assertEqual((status, json.loads(out)['ok']), (4, False))
+        self.assertNotIn('[y/N]', shown)
+
+    def test_of_another_guest(self):
+        """It stays refused, however much the user wants it."""
+        self.guestd.order(behave={'Grant': {'error': 'org.vfio.Error.InUse', 'message': 'It belongs to guest win.'}})
+        self.fails(4, 'It belongs to guest win.$', 'grant', 'linux', '/dev/input/event3', '--in-use')
+        status, out, shown = self.on_terminal(b'y\n', 'grant', 'linux', '/dev/input/event3')
+        self.assertEqual((status, out), (4, ''))
+        self.assertIn('vfioctl: It belongs to guest win.', shown)
+
+    def test_errors(self):
+        self.fails(1, "no running domain 'dos'", 'grant', 'dos', GAMEPAD)
+        for name, status in (('NoSuchNode', 1), ('Failed', 1), ('NotReady', 4)):
+            self.guestd.order(behave={'Grant': {'error': f'org.vfio.Error.{name}', 'message': 'apparmor: it is so'}})
+            self.fails(status, 'apparmor: it is so', 'grant', 'linux', GAMEPAD)
+        denied = {'error': 'org.freedesktop.DBus.Error.AccessDenied', 'message': 'no'}
+        self.guestd.order(behave={'Grant': denied, 'Revoke': denied})
+        self.fails(4, 'Not authorised', 'grant', 'linux', GAMEPAD)
+        self.fails(4, 'Not authorised', 'revoke', 'Windows 10', '/dev/input/event20')
+        for member, args in (('Grant', ['grant', 'linux', GAMEPAD]), ('ListGrants', ['grants']),
+                             ('Revoke', ['revoke', 'Windows 10', '/dev/input/event20']), ('ListGrants', ['revoke', '--list'])):
+            self.guestd.order(behave={member: {'hang': True}})
+            self.fails(3, 'vfio-guestd did not answer in time', *args, '--timeout', '0.2')
+
+    def test_password(self):
+        for args, member in ((['grant', 'linux', GAMEPAD], 'Grant'), (['revoke', 'linux', GAMEPAD], 'Revoke')):
+            self.ok(*args)
+            self.assertEqual(self.guestd.order(interactive=member), 'true')
+        self.ok('--no-ask-password', 'grant', 'linux', GAMEPAD)
+        self.assertEqual(self.guestd.order(interactive='Grant'), 'false')
 
 
 class Errors(WithBus):
@@ -509,7 +716,8 @@ class Absent(WithBus):
             self.fails(3, 'vfio-inputd is not running.*systemctl enable --now vfio-inputd.service', *args)
 
     def test_guestd(self):
-        for args in (['guests'], ['attach', 'win10'], ['detach', 'win10'], ['attach', '--list']):
+        for args in (['guests'], ['attach', 'win10'], ['detach', 'win10'], ['attach', '--list'], ['grants'],
+                     ['grant', 'win10', GAMEPAD], ['revoke', 'win10', GAMEPAD], ['grant', '--list']):
             self.fails(3, 'vfio-guestd is not running.*systemctl start vfio-guestd.service', *args)
 
     def test_no_bus(self):
@@ -543,7 +751,8 @@ class Activation(unittest.TestCase):
     def test_reading_starts_nothing(self):
         for verb in ('status', 'devices', 'switch'):
             self.fails(3, 'vfio-inputd is not running', verb)
-        self.fails(3, 'vfio-guestd is not running', 'guests')
+        for args in (['guests'], ['grants'], ['grant', '--list'], ['revoke', '--list']):
+            self.fails(3, 'vfio-guestd is not running', *args)
         monitor = Monitor(self, self.bus)
         monitor.until('does not run', 2)
         self.assertEqual(monitor.end(), 0)
@@ -551,6 +760,10 @@ class Activation(unittest.TestCase):
 
     def test_attach_starts_guestd(self):
         self.ok('attach', 'win10')
+        self.assertEqual(self.running(), ['org.vfio.Guestd1'])
+
+    def test_grant_starts_guestd(self):
+        self.ok('grant', 'linux', GAMEPAD)
         self.assertEqual(self.running(), ['org.vfio.Guestd1'])
 
     def test_guestd_that_cannot_be_started(self):
@@ -583,6 +796,10 @@ class Usage(WithBus):
         for args, pattern in (([], 'verb is missing'), (['fly'], 'no verb "fly"'), (['switch', 'a', 'b'], 'too many.*"b"'),
                               (['status', 'x'], 'too many'), (['attach'], '"attach" wants a GUEST'),
                               (['status', '--identify'], 'no option --identify'), (['devices', '--list'], 'no option'),
+                              (['grant'], '"grant" wants DOMAIN NODE'), (['grant', 'x'], '"grant" wants DOMAIN NODE'),
+                              (['revoke', 'x'], '"revoke" wants DOMAIN NODE'), (['revoke', 'x', 'y', '--in-use'], 'no option'),
+                              (['guests', 'x', 'y'], 'too many'), (['grants', 'x'], 'too many'), (['status', '--verbose'], 'no option'),
+                              (['grant', 'x', b'\xff'], 'no UTF-8'), (['grant', 'x', 'y', '--list'], 'too many'),
                               (['attach', 'x', '--list'], 'too many'), (['--bogus', 'status'], 'bogus'),
                               (['status', '--timeout'], 'timeout'), (['help', 'fly'], 'no verb "fly"')):
             result = self.run_(*args)
@@ -654,6 +871,8 @@ class Monitoring(WithBus):
         self.expect(monitor, 'reloaded')
         self.guestd.order(signal=['GuestChanged', 'sss', ['linux', 'connecting', 'waiting for QEMU']])
         self.expect(monitor, 'guest-changed', 'guestd', guest='linux', state='connecting', reason='waiting for QEMU')
+        self.guestd.order(signal=['GrantsChanged', '', []])
+        self.expect(monitor, 'grants-changed', 'guestd')
         self.inputd.order(signal=['Switched', 'ss', ['of another', 'signature']])
         self.inputd.order(signal=['Reloaded', '', []])
         self.expect(monitor, 'reloaded')
@@ -811,7 +1030,8 @@ class Agreement(WithBus):
     def setUp(self):
         super().setUp()
         text = self.ok('help').out
-        self.verbs = dict(re.findall(r'(?m)^  ([a-z]+) ((?:\[?[A-Z]+\]?)?) +[A-Z][a-z]', text.split('Options:')[0]))
+        self.verbs = dict(re.findall(r'(?m)^  ([a-z]+) ((?:\[?[A-Z]+\]?(?: [A-Z]+\b)?)?) +[A-Z][a-z]',
+                                     text.split('Options:')[0]))
         self.common = set(re.findall(r'(?m)^  .{4}--([a-z-]+)', text))
         self.own = {}
         for verb in self.verbs:
@@ -823,11 +1043,12 @@ class Agreement(WithBus):
         return re.search(rf'(?ms)^{title}\n=+\n(.*?)(?=^[A-Z ]+\n===|\Z)', self.man).group(1)
 
     def test_table_is_what_was_agreed(self):
-        self.assertEqual(list(self.verbs), ['status', 'switch', 'devices', 'guests', 'attach', 'detach', 'monitor',
-                                            'pause', 'resume', 'reload', 'help'])
+        self.assertEqual(list(self.verbs), ['status', 'switch', 'devices', 'guests', 'attach', 'detach', 'grant', 'revoke',
+                                            'grants', 'monitor', 'pause', 'resume', 'reload', 'help'])
         self.assertEqual(self.common, {'json', 'no-ask-password', 'timeout', 'help', 'version'})
         self.assertEqual({v: o for v, o in self.own.items() if o},
-                         {'devices': {'identify'}, **{v: {'list'} for v in ('switch', 'attach', 'detach')}})
+                         {'devices': {'identify'}, 'guests': {'list', 'verbose'}, 'grant': {'list', 'in-use'},
+                          **{v: {'list'} for v in ('switch', 'attach', 'detach', 'revoke')}})
 
     def test_one_file_for_each_verb(self):
         for verb in self.verbs:
@@ -835,7 +1056,7 @@ class Agreement(WithBus):
 
     def test_man_verbs(self):
         section = self.section('VERBS')
-        documented = re.findall(r'(?m)^\*\*([a-z]+)\*\*(?: (\S+))?$', section)
+        documented = re.findall(r'(?m)^\*\*([a-z]+)\*\*(?: (.+))?$', section)
         self.assertEqual([(v, a.replace('*', '')) for v, a in documented], list(self.verbs.items()))
         for verb, own in self.own.items():
             paragraph = re.search(rf'(?ms)^\*\*{verb}\*\*(.*?)(?=^\*\*|\Z)', section).group(1)
@@ -859,7 +1080,8 @@ class Agreement(WithBus):
 
     def test_man_json_keys(self):
         printed = set()
-        for args in (['status'], ['devices'], ['devices', '--identify'], ['guests'], ['switch'], ['attach', 'win10']):
+        for args in (['status'], ['devices'], ['devices', '--identify'], ['guests'], ['switch'], ['attach', 'win10'],
+                     ['grant', 'linux', GAMEPAD], ['grants']):
             printed |= self.keys(self.ok(*args, '--json').json())
         printed |= self.keys(self.run_('switch', 'dos', '--json').json())
         documented = set(re.findall(r'``([a-z_]+)``', self.section('JSON'))) - {'inputd'}
@@ -872,7 +1094,7 @@ class Agreement(WithBus):
         lines = re.findall(r'(?m)^(``.*``)$', self.section('EVENTS'))
         self.assertEqual(set(re.findall(r'``([a-z-]+)``', ' '.join(lines))), printed)
 
-    def complete(self, *words):
+    def complete(self, *words, by_id=None):
         script = '''
             source "$1"; shift
             COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
@@ -883,14 +1105,17 @@ class Agreement(WithBus):
         with open(wrapper, 'w', encoding='utf-8') as file:
             file.write(f'#!/bin/sh\nexec {shlex.join(VFIOCTL)} "$@"\n')
         os.chmod(wrapper, 0o755)
-        done = subprocess.run(['bash', '-c', script, 'bash', os.path.join(TOP, 'client', 'vfioctl.bash-completion'),
+        completion = read_source('client', 'vfioctl.bash-completion')
+        with open(f'{self.bus.folder}/completion', 'w', encoding='utf-8') as file:
+            file.write(completion.replace('/dev/input/by-id', by_id) if by_id else completion)
+        done = subprocess.run(['bash', '-c', script, 'bash', f'{self.bus.folder}/completion',
                                wrapper, *words], env=self.bus.environment, stdout=subprocess.PIPE, timeout=LONGEST,
                               check=True)
         return set(done.stdout.decode().split('\n')) - {''}
 
     def test_completion_verbs_and_options(self):
         self.assertEqual(self.complete(''), set(self.verbs))
-        self.assertEqual(self.complete('--json', 're'), {'resume', 'reload'})
+        self.assertEqual(self.complete('--json', 're'), {'resume', 'reload', 'revoke'})
         self.assertEqual(self.complete('help', ''), set(self.verbs))
         self.assertEqual(self.complete('-'), {f'--{o}' for o in self.common})
         for verb, own in self.own.items():
@@ -903,6 +1128,26 @@ class Agreement(WithBus):
         self.assertEqual(self.complete('switch', '--json', 'w'), {'win10'})
         self.assertEqual(self.complete('attach', ''), {'win10', 'linux'})
         self.assertEqual(self.complete('detach', 'l'), {'linux'})
+        self.assertEqual(self.complete('guests', ''), {'win10', 'linux'})
+        for verb in ('grant', 'revoke'):
+            self.assertEqual(self.complete(verb, ''), {'Windows\\ 10'})
+
+    def test_completion_nodes(self):
+        by_id = f'{self.bus.folder}/by-id'
+        os.mkdir(by_id)
+        for verb in ('grant', 'revoke'):
+            self.assertEqual(self.complete(verb, 'linux', '', by_id=by_id), set())
+        nodes = {f'{by_id}/{n}' for n in ('usb-Pad-event-joystick', 'usb-Mouse-event-mouse')}
+        for node in nodes:
+            with open(node, 'wb'):
+                pass
+        for verb in ('grant', 'revoke'):
+            self.assertEqual(self.complete(verb, 'linux', '', by_id=by_id), nodes)
+            self.assertEqual(self.complete(verb, '--json', 'linux', f'{by_id}/usb-P', by_id=by_id),
+                             {f'{by_id}/usb-Pad-event-joystick'})
+            self.assertEqual(self.complete(verb, 'linux', f'{by_id}/x', '', by_id=by_id), set())
+
+    def test_completion_of_what_takes_one(self):
         self.assertEqual(self.complete('switch', 'host', ''), set())
         self.assertEqual(self.complete('status', ''), set())
 

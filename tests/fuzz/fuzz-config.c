@@ -32,6 +32,10 @@ static void check_config(const struct config *c)
 
                 require(target_name_is_valid(g->name) && config_find_guest(c, g->name) == g);
                 require(!g->qmp || g->qmp[0] == '/');
+                require(!g->qmp == !!guest_config_domain(g) && (g->qmp || !g->user));
+                for (unsigned k = 0; k < i; k++)
+                        require(!guest_config_same_domain(g, &c->guests[k]));
+                require(!!route_choice_to_string(g->route) && !!adopt_to_string(c->libvirt.adopt));
                 require(g->timeout_ms >= 100 && g->timeout_ms <= 60000);
                 require(g->toggle.n_keys <= HOTKEY_KEYS_MAX);
                 require(!!grab_toggle_to_string(g->grab_toggle));

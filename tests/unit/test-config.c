@@ -106,17 +106,22 @@ static void assert_defaults(const struct config *c)
         assert_hotkey(&c->host, "");
         assert_int_equal(c->double_tap_ms, 300);
         assert_int_equal(c->grab_wait_ms, 3000);
+        assert_string_equal(c->libvirt.uri ? c->libvirt.uri : LIBVIRT_URI_DEFAULT, "qemu:///system");
+        assert_int_equal(c->libvirt.adopt, ADOPT_HOSTDEV);
 }
 
 static void assert_no_lists(const struct config *c)
 {
         assert_int_equal(c->n_only, 0);
         assert_int_equal(c->n_ignore, 0);
+        assert_int_equal(c->libvirt.n_only, 0);
+        assert_int_equal(c->libvirt.n_ignore, 0);
         assert_int_equal(c->n_guests, 0);
 }
 
 static void assert_guest_defaults(const struct guest_config *g)
 {
+        assert_int_equal(g->route, ROUTE_AUTO);
         assert_hotkey(&g->toggle, "");
         assert_int_equal(g->grab_toggle, GRAB_TOGGLE_META_META);
         assert_false(g->focus_on_start);
@@ -133,6 +138,8 @@ static void test_defaults(void **state)
                 "# nothing\n// nothing\n/* toggle = 5; */",
                 "guests = ( ); devices = { };",
                 "devices = { only = ( ); ignore = ( ); };",
+                "libvirt = { }; guests = ( );",
+                "libvirt = { only = [ ]; ignore = ( ); };",
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -214,6 +221,80 @@ static void test_guests(void **state)
         assert_null(config_find_guest(c, "win1"));
 }
 
+static void test_libvirt(void **state)
+{
+        _cleanup_(config_freep) struct config *c =
+                parse_good("libvirt = { uri = \"qemu:///session\"; adopt = \"all\"; only = [ \"win*\", \"lab-?\" ];"
+                           "ignore = ( \"test-*\" ); };");
+
+        assert_string_equal(c->libvirt.uri, "qemu:///session");
+        assert_int_equal(c->libvirt.adopt, ADOPT_ALL);
+        assert_int_equal(c->libvirt.n_only, 2);
+        assert_string_equal(c->libvirt.only[0], "win*");
+        assert_string_equal(c->libvirt.only[1], "lab-?");
+        assert_int_equal(c->libvirt.n_ignore, 1);
+        assert_string_equal(c->libvirt.ignore[0], "test-*");
+}
+
+#define UUID "0a1b2c3d-0000-4000-8000-00000000abcd"
+
+static void test_domains(void **state)
+{
+        _cleanup_(config_freep) struct config *c =
+                parse_good("guests = ( { name = \"a\"; domain = \"Windows 11\"; route = \"virtio\"; }, "
+                           "{ name = \"b\"; domain = \"" UUID "\"; }, { name = \"c\"; }, "
+                           "{ name = \"d\"; qmp = \"/q\"; }, "
+                           "{ name = \"e\"; domain = \"windows 11\"; }, { name = \"f\"; domain = \"d\"; } );");
+        const struct guest_config *g = c->guests;
+
+        assert_string_equal(g[0].domain, "Windows 11");
+        assert_int_equal(g[0].route, ROUTE_VIRTIO);
+        assert_string_equal(guest_config_domain(&g[0]), "Windows 11");
+        assert_string_equal(guest_config_domain(&g[1]), UUID);
+        assert_null(g[2].domain);
+        assert_string_equal(guest_config_domain(&g[2]), "c");
+        assert_guest_defaults(&g[2]);
+        assert_null(guest_config_domain(&g[3]));
+}
+
+/* guest_config_equal() sees a difference in each field, and a copy owns what it has. */
+static void test_guest_config(void **state)
+{
+        static const char *const others[] = {
+                "name = \"h\"; domain = \"d\";",
+                "name = \"g\"; domain = \"e\";",
+                "name = \"g\";",
+                "name = \"g\"; qmp = \"/q\";",
+                "name = \"g\"; qmp = \"/q\"; user = \"u\";",
+                "name = \"g\"; domain = \"d\"; route = \"grant\";",
+                "name = \"g\"; domain = \"d\"; toggle = [ \"f1\" ];",
+                "name = \"g\"; domain = \"d\"; grab-toggle = \"alt-alt\";",
+                "name = \"g\"; domain = \"d\"; focus-on-start = true;",
+                "name = \"g\"; domain = \"d\"; timeout-ms = 999;",
+                "name = \"g\"; domain = \"d\";",
+        };
+        struct guest_config copies[ARRAY_SIZE(others)];
+
+        for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+                _autofree_ char *text = xasprintf("guests = ( { %s } );", others[i]);
+                _cleanup_(config_freep) struct config *c = parse_good(text);
+
+                guest_config_copy(&copies[i], &c->guests[0]);
+                assert_true(guest_config_equal(&copies[i], &c->guests[0]));
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+                for (size_t k = 0; k < ARRAY_SIZE(others); k++)
+                        assert_int_equal(guest_config_equal(&copies[i], &copies[k]), i == k);
+        for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+                guest_config_clear(&copies[i]);
+        assert_null(copies[4].user);
+
+        guest_config_init(&copies[0]);
+        assert_string_equal(copies[0].name, "");
+        assert_guest_defaults(&copies[0]);
+        guest_config_clear(&copies[0]);
+}
+
 /* Hotkeys that are near to a mistake and none. */
 static void test_similar_hotkeys(void **state)
 {
@@ -241,6 +322,10 @@ static void test_similar_hotkeys(void **state)
 #define GRAB_TOGGLES "\"ctrl-ctrl\", \"alt-alt\", \"shift-shift\" or \"meta-meta\""
 #define DIFFERENT "are the same hotkey; expected different ones"
 #define SYNTAX "NAME = VALUE; with groups in { }, arrays in [ ] and lists in ( )"
+#define PATTERNS "an array of patterns, such as [ \"win*\" ]"
+#define LIBVIRT(members) "libvirt = { " members " };"
+#define TWO(a, b) "guests = ( { name = \"a\"; " a " },\n{ name = \"b\";\n" b " } );"
+#define OF_A_TOO "is that of guest \"a\" too; expected one of its own"
 #define GROUPS "a list of groups, ( { ... }, { ... } )"
 
 static const struct mistake {
@@ -252,11 +337,12 @@ static const struct mistake {
         { "Guests = ( );", "t.conf:1: unknown setting \"Guests\"; expected \"guests\"" },
         { "quite-something-else = 5;",
           "t.conf:1: unknown setting \"quite-something-else\"; expected \"toggle\" or \"next\" or \"host\" or "
-          "\"double-tap-ms\" or \"grab-wait-ms\" or \"devices\" or \"guests\"" },
+          "\"double-tap-ms\" or \"grab-wait-ms\" or \"devices\" or \"libvirt\" or \"guests\"" },
         { "devices = {\n\n onyl = ( ); };", "t.conf:3: unknown setting \"onyl\"; expected \"only\"" },
         { "devices = { only = ( {\n pyhs = \"x\"; } ); };", "t.conf:2: unknown setting \"pyhs\"; expected \"phys\"" },
         { GUEST("\ntimeout = 5;"),
           "t.conf:2: unknown setting \"timeout\"; expected \"timeout-ms\"" },
+        { LIBVIRT("\nadobt = \"all\";"), "t.conf:2: unknown setting \"adobt\"; expected \"adopt\"" },
         /* wrong types */
         { "toggle = \"leftctrl\";", "t.conf:1: \"toggle\" is a string; expected " KEYS },
         { "\n\nnext = 5;", "t.conf:3: \"next\" is a number; expected " KEYS },
@@ -280,12 +366,26 @@ static const struct mistake {
         { "guests = ( 5 );", "t.conf:1: \"guests\" contains a number; expected " GROUPS },
         { "guests = ( { name = 5; } );", "t.conf:1: \"name\" is a number; expected a string" },
         { GUEST("qmp = true;"), "t.conf:1: \"qmp\" is a boolean; expected a string" },
+        { "libvirt = ( );", "t.conf:1: \"libvirt\" is a list; expected a group, { ... }" },
+        { LIBVIRT("uri = 5;"), "t.conf:1: \"uri\" is a number; expected a string" },
+        { LIBVIRT("adopt = true;"), "t.conf:1: \"adopt\" is a boolean; expected \"hostdev\", \"all\" or \"none\"" },
+        { LIBVIRT("only = \"win*\";"), "t.conf:1: \"only\" is a string; expected " PATTERNS },
+        { LIBVIRT("ignore = ( \"a\",\n5 );"), "t.conf:2: \"ignore\" contains a number; expected a string" },
+        { GUEST("domain = 1;"), "t.conf:1: \"domain\" is a number; expected a string" },
+        { GUEST("route = 1;"),
+          "t.conf:1: \"route\" is a number; expected \"auto\", \"attach\", \"grant\" or \"virtio\"" },
         { GUEST("user = 1000;"), "t.conf:1: \"user\" is a number; expected a string" },
         { GUEST("focus-on-start = 1;"), "t.conf:1: \"focus-on-start\" is a number; expected true or false" },
         { GUEST("grab-toggle = [ ];"), "t.conf:1: \"grab-toggle\" is an array; expected " GRAB_TOGGLES },
         /* values */
         { GUEST("grab-toggle = \"scrolllock\";"),
           "t.conf:1: \"grab-toggle\" is \"scrolllock\"; expected " GRAB_TOGGLES },
+        { LIBVIRT("adopt = \"some\";"),
+          "t.conf:1: \"adopt\" is \"some\"; expected \"hostdev\", \"all\" or \"none\"" },
+        { LIBVIRT("only = [ \"a\",\n\"\" ];"), "t.conf:2: \"only\" is empty; expected one to 255 characters" },
+        { GUEST("domain = \"\";"), "t.conf:1: \"domain\" is empty; expected one to 128 characters" },
+        { GUEST("route = \"Auto\";"),
+          "t.conf:1: \"route\" is \"Auto\"; expected \"auto\", \"attach\", \"grant\" or \"virtio\"" },
         { GUEST("user = \"\";"), "t.conf:1: \"user\" is empty; expected one to 255 characters" },
         { GUEST("qmp = \"run/q\";"), "t.conf:1: \"qmp\" is \"run/q\"; expected an absolute path, /..." },
         { GUEST("qmp = \"\";"), "t.conf:1: \"qmp\" is \"\"; expected an absolute path, /..." },
@@ -321,10 +421,25 @@ static const struct mistake {
         { "guests = ( { name = \"a\"; toggle = [ \"f1\", \"f1\" ]; },\n"
           "{ name = \"b\"; toggle = [ \"f1\", \"f1\" ]; } );",
           "t.conf:2: \"toggle\" of guest \"a\" and \"toggle\" of guest \"b\" " DIFFERENT },
-        { "guests = ( { name = \"a\"; },\n{ user = \"b\";\nname = \"a\"; } );",
+        { "guests = ( { name = \"a\"; },\n{ domain = \"b\";\nname = \"a\"; } );",
           "t.conf:3: there is a guest \"a\" already; expected a name of its own" },
         { "guests = ( { name = \"a\"; qmp = \"/q\"; },\n{ name = \"b\";\nqmp = \"/q\"; } );",
           "t.conf:3: \"qmp\" is that of guest \"a\" too; expected a socket of its own" },
+        /* domain or QEMU */
+        { GUEST("qmp = \"/q\";\ndomain = \"d\";"),
+          "t.conf:2: guest \"a\" has \"qmp\" and \"domain\"; expected one of the two" },
+        { GUEST("\nroute = \"auto\"; qmp = \"/q\";"),
+          "t.conf:2: guest \"a\" has \"qmp\" and \"route\"; expected one of the two" },
+        { GUEST("\nuser = \"u\";"),
+          "t.conf:2: guest \"a\" has \"user\" without \"qmp\"; expected both or neither" },
+        { GUEST("\nuser = \"u\"; domain = \"d\";"),
+          "t.conf:2: guest \"a\" has \"user\" without \"qmp\"; expected both or neither" },
+        /* a domain twice */
+        { TWO("domain = \"d\";", "domain = \"d\";"), "t.conf:3: domain \"d\" " OF_A_TOO },
+        { TWO("", "domain = \"a\";"), "t.conf:3: domain \"a\" " OF_A_TOO },
+        { TWO("domain = \"b\";", ""), "t.conf:2: domain \"b\" " OF_A_TOO },
+        { TWO("domain = \"0a1B2c3d-0000-4000-8000-00000000abCD\";", "domain = \"" UUID "\";"),
+          "t.conf:3: domain \"" UUID "\" " OF_A_TOO },
         /* names */
         { "guests = (\n{ } );", "t.conf:2: guest without a name; expected name = \"...\"" },
         { "guests = ( { name = \"host\"; } );", "t.conf:1: \"name\" is \"host\"; expected " NAME_RULE },
@@ -409,7 +524,8 @@ static void test_lengths(void **state)
                 int max;
         } cases[] = {
                 { "guests = ( { name = \"a\"; qmp = \"/", "qmp", 107 },
-                { "guests = ( { name = \"a\"; user = \"/", "user", 255 },
+                { "guests = ( { name = \"a\"; qmp = \"/q\"; user = \"/", "user", 255 },
+                { "guests = ( { name = \"a\"; domain = \"/", "domain", 128 },
                 { "devices = { only = ( { name = \"/", "name", 255 },
                 { "devices = { only = ( { phys = \"/", "phys", 255 },
         };
@@ -462,6 +578,18 @@ static void test_counts(void **state)
                 (void) config_free(parse_good(fits));
                 assert_mistake(too_many, expected);
         }
+}
+
+static void test_too_many_patterns(void **state)
+{
+        char text[1200] = "libvirt = { only = [ \"a\"";
+
+        for (unsigned i = 1; i < 256; i++)
+                strcat(text, ",\"b\"");
+        strcat(text, "]; };");
+        (void) config_free(parse_good(text));
+        strcpy(strchr(text, ']'), ",\"b\"]; };");
+        assert_mistake(text, "t.conf:1: \"only\" has 257 elements; expected at most 256");
 }
 
 static void test_too_many_values(void **state)
@@ -697,8 +825,10 @@ static void test_shipped_file(void **state)
         assert_defaults(c);
         assert_int_equal(c->n_only, 2);
         assert_int_equal(c->n_ignore, 1);
-        assert_int_equal(c->n_guests, 1);
+        assert_int_equal(c->libvirt.n_only + c->libvirt.n_ignore, 0);
+        assert_int_equal(c->n_guests, 2);
         assert_guest_defaults(&c->guests[0]);
+        assert_guest_defaults(&c->guests[1]);
 }
 
 static void assert_assigned(const char *group, const char *name, void *text)
@@ -786,6 +916,16 @@ static void test_grab_toggle(void **state)
         assert_int_equal(grab_toggle_from_string(""), GRAB_TOGGLE_INVALID);
 }
 
+static void test_words(void **state)
+{
+        for (unsigned i = 0; i < ROUTE_CHOICE_MAX_; i++)
+                assert_int_equal(route_choice_from_string(route_choice_to_string((enum route_choice) i)), i);
+        for (unsigned i = 0; i < ADOPT_MAX_; i++)
+                assert_int_equal(adopt_from_string(adopt_to_string((enum adopt) i)), i);
+        assert_int_equal(route_choice_from_string(""), ROUTE_CHOICE_INVALID);
+        assert_int_equal(adopt_from_string("None"), ADOPT_INVALID);
+}
+
 #define test_with_directory(t) cmocka_unit_test_setup_teardown(t, make_directory, remove_directory)
 
 int main(void)
@@ -796,12 +936,16 @@ int main(void)
                 cmocka_unit_test(test_no_hotkey),
                 cmocka_unit_test(test_devices),
                 cmocka_unit_test(test_guests),
+                cmocka_unit_test(test_libvirt),
+                cmocka_unit_test(test_domains),
+                cmocka_unit_test(test_guest_config),
                 cmocka_unit_test(test_similar_hotkeys),
                 cmocka_unit_test(test_mistakes),
                 cmocka_unit_test(test_syntax),
                 cmocka_unit_test(test_ranges),
                 cmocka_unit_test(test_lengths),
                 cmocka_unit_test(test_counts),
+                cmocka_unit_test(test_too_many_patterns),
                 cmocka_unit_test(test_too_many_values),
                 cmocka_unit_test(test_nul_byte),
                 test_with_directory(test_absent_file),
@@ -817,6 +961,7 @@ int main(void)
                 cmocka_unit_test(test_shipped_file_has_every_setting),
                 cmocka_unit_test(test_manual_has_every_setting),
                 cmocka_unit_test(test_grab_toggle),
+                cmocka_unit_test(test_words),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,6 +151,22 @@ static void test_equal(void **state)
         assert_false(hotkey_equal(&a, &none));
 }
 
+static void test_in_panic(void **state)
+{
+        const struct hotkey none = { 0 };
+        const struct hotkey esc = { .n_keys = 1, .keys = { KEY_ESC } };
+        const struct hotkey twice = { .n_keys = 1, .keys = { KEY_ESC }, .double_tap = true };
+        const struct hotkey part = { .n_keys = 2, .keys = { KEY_ENTER, KEY_BACKSPACE } };
+        const struct hotkey more = { .n_keys = 2, .keys = { KEY_ENTER, KEY_A } };
+
+        assert_true(hotkey_is_in_panic(&HOTKEY_PANIC));
+        assert_true(hotkey_is_in_panic(&esc));
+        assert_true(hotkey_is_in_panic(&part));
+        assert_false(hotkey_is_in_panic(&none));
+        assert_false(hotkey_is_in_panic(&twice));
+        assert_false(hotkey_is_in_panic(&more));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -158,6 +174,7 @@ int main(void)
                 cmocka_unit_test(test_names_of_all_keys), cmocka_unit_test(test_key_name),
                 cmocka_unit_test(test_parse),             cmocka_unit_test(test_parse_failures),
                 cmocka_unit_test(test_format),            cmocka_unit_test(test_equal),
+                cmocka_unit_test(test_in_panic),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
