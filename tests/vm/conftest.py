@@ -5,23 +5,37 @@ keyboard  a reader at the node of the PS/2 keyboard, which every test can press
 mouse     a reader at the node of the PS/2 mouse
 guest     a running nested guest (guest.py)
 journal   the journal since the test began (journal.py)
-service   vfio-inputd, running as installed (service.py)
+service   vfio-inputd, running as installed (service.py), with the module's CONFIGURATION if it has one
 vm        a nested guest that the service feeds, by the name "vm"
+
+new_domain  makes libvirt domains (domain.py), which end with the test
+domain      a running one that the service feeds, by the name "win"
+granted     the same, by the route "grant"
+pad         a gamepad that is plugged in
 
 A failed test shows what our units wrote meanwhile.
 """
 
+import contextlib
 import shutil
 
 import pytest
 
+import libvirtd
+from domain import Domain
 from guest import Guest
 from hw import Hardware
 from journal import Journal
 from nodes import Node, wait_for_node
-from service import QMP, Service, make_guest_directory
+from service import GUEST, QMP, Service, domain_guest, make_guest_directory, vfioctl
+from uinput import Gamepad
 
 STARTED = pytest.StashKey()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "differs: what it shows depends on the release of Debian or the control groups")
+    config.addinivalue_line("markers", "long: takes long; ./check leaves it out unless --long")
 
 
 @pytest.fixture
@@ -50,11 +64,11 @@ def guest():
 
 
 @pytest.fixture
-def service(hw):
+def service(hw, request):
     if not shutil.which("vfioctl"):
         pytest.skip("our packages are not in this machine")
     service = Service()
-    service.reset()
+    service.reset(getattr(request.module, "CONFIGURATION", GUEST))
     yield service
     hw.let_go()
 
@@ -76,6 +90,58 @@ def vm(service, long_lived):
     service.wait_ready("vm")
     long_lived[-1].take_all()
     return long_lived[-1]
+
+
+@pytest.fixture
+def libvirt():
+    """Running, at the beginning and again at the end."""
+    libvirtd.start()
+    yield libvirtd
+    libvirtd.start()
+
+
+@pytest.fixture
+def new_domain(libvirt):
+    with contextlib.ExitStack() as made:
+        yield lambda *arguments, **options: made.enter_context(Domain(*arguments, **options))
+
+
+@pytest.fixture(scope="session")
+def long_lived_domain():
+    """The domain that tests share; one that a test has ended is started again."""
+    with contextlib.ExitStack() as made:
+        yield lambda: made.enter_context(Domain("win"))
+
+
+@pytest.fixture
+def domain(libvirt, service, long_lived_domain, shared=[]):
+    if not shared:
+        shared.append(long_lived_domain())
+    domain = shared[0]
+    if not domain.is_active():
+        domain.start()
+    service.wait_ready(domain.name)
+    domain.take_all()
+    return domain
+
+
+@pytest.fixture
+def granted(service, domain):
+    """The domain by the route "grant", also where there is a better one."""
+    if service.guest(domain.name)["route"] != "grant":
+        service.configure(domain_guest(domain.name, "grant"))
+    service.wait_guest(domain.name, state="ready", route="grant")
+    domain.take_all()
+    yield domain
+    if "shut" in service.layers(domain.name).values():  # a test that failed has left it so
+        vfioctl("detach", domain.name)
+        vfioctl("attach", domain.name)
+
+
+@pytest.fixture
+def pad():
+    with Gamepad() as pad:
+        yield pad
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ SUITES = ("bookworm", "trixie")
 DISK_SIZE = "3G"
 BASE_SPACE = 4 << 30
 IMAGE_SPACE = 3 << 30
-TOOLS = ("mmdebstrap", "mke2fs", "tar", "unshare", "zstd", "qemu-img", "qemu-system-x86_64", "as", "ld")
+TOOLS = ("mmdebstrap", "mke2fs", "tar", "unshare", "xz", "zstd", "qemu-img", "qemu-system-x86_64", "as", "ld", "gcc")
 
 
 class Unavailable(Exception):

@@ -1,9 +1,10 @@
 """The system journal since a point in time, read and waited for."""
 
+import json
 import re
-import select
 import subprocess
-import time
+
+from nodes import wait_for
 
 OUR_UNITS = ("vfio-inputd.service", "vfio-guestd.service")
 
@@ -15,37 +16,23 @@ class Journal:
 
     def lines(self, *units):
         """The messages since then: of these units, or all of them."""
-        return self._read("cat", units).splitlines()
+        # Not by journalctl's own matches: with --after-cursor it loses the first message that matches.
+        shown = journalctl("--quiet", "--after-cursor", self._cursor, "--output=json",
+                           "--output-fields=MESSAGE,_SYSTEMD_UNIT")
+        entries = map(json.loads, shown.splitlines())
+        return [str(entry.get("MESSAGE")) for entry in entries if not units or entry.get("_SYSTEMD_UNIT") in units]
 
     def report(self):
         """What our units and the kernel's access control had to say, for a person."""
-        return self._read("short-monotonic", OUR_UNITS, "+", "_TRANSPORT=audit")
+        return journalctl("--quiet", "--cursor", self._cursor, "--output=short-monotonic",
+                          *(f"_SYSTEMD_UNIT={unit}" for unit in OUR_UNITS), "+", "_TRANSPORT=audit")
 
     def wait(self, pattern, *units, timeout=30):
         """The first message since then that matches; waits for it if it has not come yet."""
-        follow = subprocess.Popen(self._command("cat", units) + ["--follow", "--lines=all"], stdout=subprocess.PIPE)
-        try:
-            return self._find(pattern, follow.stdout, time.monotonic() + timeout)
-        finally:
-            follow.kill()
-            follow.wait()
+        def look():
+            return next((line for line in self.lines(*units) if re.search(pattern, line)), None)
 
-    def _find(self, pattern, pipe, deadline):
-        text = b""
-        while True:
-            ready, _, _ = select.select([pipe], [], [], max(0, deadline - time.monotonic()))
-            assert ready, f"no message like {pattern!r} in time, only:\n{text.decode(errors='replace')}"
-            text += pipe.read1()
-            for line in text.decode(errors="replace").splitlines():
-                if re.search(pattern, line):
-                    return line
-
-    def _read(self, output, units, *matches):
-        return journalctl(*self._command(output, units)[1:], *matches)
-
-    def _command(self, output, units):
-        return ["journalctl", "--quiet", "--after-cursor", self._cursor, "--output", output,
-                *(f"_SYSTEMD_UNIT={unit}" for unit in units)]
+        return wait_for(look, timeout, what=f"a message like {pattern!r}")
 
 
 def journalctl(*arguments):

@@ -9,6 +9,7 @@ It is asked as a user would, by vfioctl; host and guest sides are read at the no
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import time
@@ -17,11 +18,19 @@ from pathlib import Path
 from nodes import Node, wait_for, wait_for_node
 
 CONFIG = Path("/etc/vfio-inputd.conf")
+GUESTD = "vfio-guestd.service"
 UNITS = ("vfio-inputd.service", "vfio-guestd.service")
 QMP = Path("/run/desk/vm.qmp")
 GUEST = f'guests = ( {{ name = "vm"; qmp = "{QMP}"; }} );\n'
+DOMAINS = 'libvirt = { adopt = "all"; };\n'
+SUITE = platform.freedesktop_os_release()["VERSION_CODENAME"]
 PS2_KEYBOARD = "isa0060/serio0/input0"
 PS2_MOUSE = "isa0060/serio1/input0"
+
+
+def domain_guest(name="win", route="auto", more=""):
+    """The configuration for one domain."""
+    return f'guests = ( {{ name = "{name}"; route = "{route}"; {more} }} );\n'
 
 
 def systemctl(*arguments, check=True):
@@ -42,11 +51,11 @@ class Service:
         if reload:
             systemctl("reload", "vfio-inputd.service")
 
-    def reset(self):
-        """Running with the guest configured, nothing paused, the host active; not restarted if it need not be."""
+    def reset(self, text=GUEST):
+        """Running with this configuration, nothing paused, the host active; not restarted if it need not be."""
         self.start()
-        if CONFIG.read_text() != GUEST:
-            self.configure(GUEST)
+        if CONFIG.read_text() != text:
+            self.configure(text)
         vfioctl("resume")
         vfioctl("switch", "host")
         self.wait_grabbed(PS2_KEYBOARD)
@@ -60,6 +69,16 @@ class Service:
 
     def target(self, name):
         return next((t for t in self.status()["targets"] if t["name"] == name), None)
+
+    def guest(self, name):
+        """What vfio-guestd knows of a guest; {} if it does not know it."""
+        reply = vfioctl("guests", "--json", check=False)
+        guests = json.loads(reply.stdout)["guests"] if reply.returncode == 0 else []
+        return next((guest for guest in guests if guest["name"] == name), {})
+
+    def layers(self, name):
+        """{layer: state} of a guest."""
+        return {layer["name"]: layer["state"] for layer in self.guest(name).get("layers", [])}
 
     def device(self, phys):
         return next((d for d in self.status()["devices"] if d["phys"] == phys), None)
@@ -78,12 +97,20 @@ class Service:
     def wait_active(self, name, timeout=15):
         self.wait(lambda s: s["active"] == name, f"{name} as the active target", timeout)
 
-    def wait_ready(self, name="vm", timeout=30):
+    def wait_ready(self, name="vm", timeout=60):
         self.wait(lambda s: any(t["name"] == name and t["ready"] for t in s["targets"]), f"{name} ready", timeout)
 
     def wait_not_ready(self, name="vm", timeout=15):
         self.wait(lambda s: any(t["name"] == name and not t["ready"] for t in s["targets"]),
                   f"{name} not ready", timeout)
+
+    def wait_guest(self, name, timeout=60, **properties):
+        """The guest as soon as vfio-guestd says this of it."""
+        def look():
+            guest = self.guest(name)
+            return guest if properties.items() <= guest.items() else None
+
+        return wait_for(look, timeout, what=f"the guest {name} with {properties}")
 
     def wait_grabbed(self, phys, timeout=15):
         """The bus object of the device, once it is grabbed."""

@@ -1,14 +1,20 @@
 """The harness proves itself: what it presses arrives, and nothing else does."""
 
+import os
+import pwd
+import stat
 import subprocess
+from pathlib import Path
 
 import libevdev
 import pytest
 
-from guest import Mouse
+import libvirtd
 from hw import HardwareError
 from journal import OUR_UNITS
+from listing import Listing, allow
 from nodes import Node, wait_for_node, wait_until_gone
+from receiver import Mouse
 
 USB_KEYBOARD = "QEMU QEMU USB Keyboard"
 USB_MOUSE = "QEMU QEMU USB Mouse"
@@ -147,6 +153,62 @@ def test_guest_reports_the_mouse_it_receives(guest, virtual_mouse):
     guest.expect(Mouse(buttons={"side"}), Mouse())
     send(virtual_mouse, (libevdev.EV_REL.REL_WHEEL, 1))
     guest.expect(Mouse(wheel=1))
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("machine", ["pc", "q35"])
+def test_domain_is_confined_and_reports_what_it_receives(new_domain, machine):
+    domain = new_domain("harness", machine=machine)
+    before = Listing()
+    with libvirtd.Events() as events:
+        domain.start()
+        events.wait("harness", "resumed")
+        assert domain.profile == f"libvirt-{domain.uuid} (enforce)"
+        assert pwd.getpwuid(os.stat(f"/proc/{domain.pid}").st_uid).pw_name == "libvirt-qemu"
+        press(domain, "a")
+        domain.suspend()
+        events.wait("harness", "suspended")
+        domain.resume()
+        press(domain, "b")
+        domain.managedsave()
+        domain.start()
+        press(domain, "c")
+        domain.shutdown()
+        events.wait("harness", "stopped")
+    # libvirt keeps the file with the profile's name until the domain is undefined.
+    assert Listing().changes(before, ignore=["^/etc/apparmor.d/libvirt/libvirt-[0-9a-f-]*$"]) == []
+
+
+def press(domain, key):
+    """In the domain's own QEMU, which nothing of the machine's hardware is attached to."""
+    domain.qmp("human-monitor-command", command_line=f"sendkey {key}")
+    domain.expect((f"KEY_{key.upper()}", 1), (f"KEY_{key.upper()}", 0))
+
+
+@pytest.mark.timeout(600)
+def test_listing_shows_what_opens_a_device(new_domain):
+    """Each of the four by hand, as FACTS has them, and each is seen."""
+    domain = new_domain("harness")
+    domain.start()
+    node = domain.dev("/dev/planted")
+    steps = {
+        "harness's /dev/planted": lambda: os.mknod(node, 0o600 | stat.S_IFCHR, os.makedev(13, 99)),
+        "harness's device group": lambda: allow(domain.pid, os.makedev(13, 99)),
+        "/etc/apparmor.d/planted": lambda: Path("/etc/apparmor.d/planted").write_text("profile planted {}\n"),
+        "AppArmor profile planted": lambda: subprocess.run(["apparmor_parser", "-r", "/etc/apparmor.d/planted"],
+                                                           check=True),
+        "/dev/null": lambda: subprocess.run(["setfacl", "-m", "u:desk:r", "/dev/null"], check=True),
+    }
+    try:
+        for what, step in steps.items():
+            before = Listing()
+            step()
+            changes = Listing().changes(before)
+            assert len(changes) == 1 and changes[0].startswith(what + ":"), changes
+    finally:
+        subprocess.run(["apparmor_parser", "-R", "/etc/apparmor.d/planted"])
+        Path("/etc/apparmor.d/planted").unlink()
+        subprocess.run(["setfacl", "-b", "/dev/null"], check=True)
 
 
 def test_journal_starts_with_the_test(journal):

@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from guest import Mouse  # noqa: E402
+from receiver import Mouse  # noqa: E402
 from service import vfioctl  # noqa: E402
 from sides import SIDES, Sides  # noqa: E402
 from typed import Typed, name  # noqa: E402

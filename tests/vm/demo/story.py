@@ -20,9 +20,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from guest import Mouse  # noqa: E402
 from hw import Hardware  # noqa: E402
 from keys import keys_for  # noqa: E402
+from receiver import Mouse  # noqa: E402
 from service import Service, vfioctl  # noqa: E402
 from sides import SIDES, Sides  # noqa: E402
 from typed import LINUX, Typed, name  # noqa: E402

@@ -7,6 +7,8 @@
  * port, that is the PS/2 mouse. Once both devices are listening it writes
  * 'R', 0. Whatever a test reads there is what a guest's driver would have got.
  *
+ * When the machine's power button is pressed it switches the machine off.
+ *
  * The mouse is switched to the five-button wheel protocol (ImExPS/2), which has
  * packets of four bytes. Between interrupts the processor halts, so an idle
  * guest costs its host nothing.
@@ -25,6 +27,14 @@
 	.set	FROM_MOUSE, 0x20	/* status: the waiting byte is the mouse's */
 	.set	DEBUGCON, 0xe9
 
+	/* Where SeaBIOS puts the power management of both chipsets of QEMU. */
+	.set	SMI_COMMAND, 0xb2
+	.set	PM_STATUS, 0x600
+	.set	PM_ENABLE, 0x602
+	.set	PM_CONTROL, 0x604
+	.set	POWER_BUTTON, 0x100	/* in PM_STATUS and PM_ENABLE */
+	.set	SOFT_OFF, 0x2000	/* in PM_CONTROL: go to sleep, the deepest there is */
+
 _start:
 	cli
 	cld
@@ -35,15 +45,25 @@ _start:
 	movw	%ax, %ss
 	movw	$0x7c00, %sp
 
-	/* Both interrupts only wake the processor; the loop below does the work. */
+	/* All interrupts only wake the processor; the loop below does the work. */
 	movw	$wake, 0x09 * 4		/* IRQ 1, keyboard */
 	movw	%ax, 0x09 * 4 + 2
+	movw	$wake, 0x71 * 4		/* IRQ 9, power management */
+	movw	%ax, 0x71 * 4 + 2
 	movw	$wake, 0x74 * 4		/* IRQ 12, mouse */
 	movw	%ax, 0x74 * 4 + 2
 	movb	$0xf9, %al		/* of the first PIC: keyboard and cascade */
 	outb	%al, $0x21
-	movb	$0xef, %al		/* of the second PIC: mouse */
+	movb	$0xed, %al		/* of the second PIC: power management and mouse */
 	outb	%al, $0xa1
+
+	movb	$0xf1, %al		/* ACPI on, says machine pc */
+	outb	%al, $SMI_COMMAND
+	movb	$0x02, %al		/* and machine q35 */
+	outb	%al, $SMI_COMMAND
+	movw	$PM_ENABLE, %dx
+	movw	$POWER_BUTTON, %ax
+	outw	%ax, %dx
 
 	movb	$0xa8, %al		/* enable the auxiliary port */
 	call	command
@@ -68,6 +88,14 @@ _start:
 /* Report every byte that is there, then halt until there is one more. */
 loop:
 	cli
+	movw	$PM_STATUS, %dx
+	inw	%dx, %ax
+	testw	$POWER_BUTTON, %ax
+	jz	1f
+	movw	$PM_CONTROL, %dx
+	movw	$SOFT_OFF, %ax
+	outw	%ax, %dx
+1:
 	inb	$CONTROL, %al
 	testb	$OUTPUT_FULL, %al
 	jz	2f

@@ -1,33 +1,30 @@
 """Our Debian packages, built from this tree for the release of the test machine.
 
-They are kept in build-demo/ under a hash of the sources they were made from. For
+They are kept in build-vm/ under a hash of the sources they were made from. For
 the release that this machine has itself they are built here, for another one in a
 chroot of that release, which mmdebstrap makes and throws away.
 """
 
-import os
 import platform
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-from image import CHECKOUT, Unavailable, debian_mirror, digest
+from image import BUILD, CHECKOUT, building, debian_mirror, digest, drop_old, one_builder, run_logged
 
-BUILD = CHECKOUT / "build-demo"
 NOT_PACKAGED = ("tests", "demo", "check", "HACKING.md")
 
 
 def get_packages(suite, progress):
     """The .deb files for that release; built if the sources have changed since they were."""
-    BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="vfio-sources-") as sources:
         subprocess.run([CHECKOUT / "build-aux/copy-tree", sources], check=True)
         directory = BUILD / f"deb-{suite}-{key(Path(sources))}"
-        if not directory.exists():
-            progress(f"building our packages for {suite}")
-            build(suite, sources, directory)
-            drop_others(suite, directory)
+        with one_builder():
+            if not directory.exists():
+                progress(f"building our packages for {suite}")
+                build(suite, sources, directory)
+                drop_old(f"deb-{suite}-*", keep=1)
     return sorted(deb for deb in directory.glob("*.deb") if "-dbgsym_" not in deb.name)
 
 
@@ -39,14 +36,9 @@ def key(sources):
 
 def build(suite, sources, directory):
     here = platform.freedesktop_os_release().get("VERSION_CODENAME")
-    log = BUILD / "deb.log"
-    with tempfile.TemporaryDirectory(dir=BUILD, prefix="partial-") as partial, open(log, "wb") as output:
+    with building(directory) as partial:
         command = build_here(sources, partial) if suite == here else build_in_chroot(suite, sources, partial)
-        status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output).returncode
-        if status != 0:
-            raise Unavailable(f"our packages could not be built; {log} tells why")
-        os.chmod(partial, 0o755)
-        shutil.copytree(partial, directory)
+        run_logged(command, partial / "log", "our packages could not be built")
 
 
 def build_here(sources, destination):
@@ -63,9 +55,3 @@ def build_in_chroot(suite, sources, destination):
         f"--customize-hook=cp \"$1\"/deb/*.deb '{destination}'",
         suite, "-", *debian_mirror(),
     ]
-
-
-def drop_others(suite, kept):
-    for directory in BUILD.glob(f"deb-{suite}-*"):
-        if directory != kept:
-            shutil.rmtree(directory)

@@ -1,0 +1,91 @@
+"""libvirt in the test machine: its daemon, requests to it, and the events of its domains.
+
+    with connection() as libvirt:
+        libvirt.lookupByName("win").suspend()
+
+    with Events() as events:
+        domain.start()
+        running = events.wait("win", "resumed")      the time.monotonic() at which it came
+
+Every request has a connection of its own, so that none is hurt when the daemon is restarted.
+"""
+
+import contextlib
+import subprocess
+import threading
+import time
+
+import libvirt
+
+URI = "qemu:///system"
+SERVICE = "libvirtd.service"
+SOCKETS = ("libvirtd.socket", "libvirtd-ro.socket", "libvirtd-admin.socket")
+LIFECYCLE = ("defined", "undefined", "started", "suspended", "resumed", "stopped", "shutdown", "pmsuspended", "crashed")
+
+
+def run_events():
+    while True:
+        libvirt.virEventRunDefaultImpl()
+
+
+libvirt.registerErrorHandler(lambda context, error: None, None)  # they are raised as well
+libvirt.virEventRegisterDefaultImpl()
+threading.Thread(target=run_events, daemon=True).start()
+
+
+@contextlib.contextmanager
+def connection():
+    connected = libvirt.open(URI)
+    try:
+        yield connected
+    finally:
+        connected.close()
+
+
+class Events:
+    """The lifecycle of all domains since this was made: (domain, what, time)."""
+
+    def __init__(self):
+        self.seen = []
+        self._came = threading.Condition()
+        self._connection = libvirt.open(URI)
+        self._id = self._connection.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._take, None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(libvirt.libvirtError):
+            self._connection.domainEventDeregisterAny(self._id)
+            self._connection.close()
+
+    def wait(self, domain, what, timeout=60):
+        """The time of the latest such event, for which it waits if there is none."""
+        def latest():
+            return next((at for name, event, at in reversed(self.seen) if (name, event) == (domain, what)), None)
+
+        with self._came:
+            assert self._came.wait_for(latest, timeout), f"no {what} of {domain} in {timeout} s, only {self.seen}"
+            return latest()
+
+    def _take(self, connected, domain, event, detail, _):
+        with self._came:
+            self.seen.append((domain.name(), LIFECYCLE[event], time.monotonic()))
+            self._came.notify_all()
+
+
+def systemctl(verb, *units):
+    subprocess.run(["systemctl", verb, *units], check=True, capture_output=True)
+
+
+def start():
+    systemctl("start", *SOCKETS)
+
+
+def restart():
+    systemctl("restart", SERVICE)
+
+
+def stop():
+    """Gone for good: no socket starts it again."""
+    systemctl("stop", *SOCKETS, SERVICE)
