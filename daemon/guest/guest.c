@@ -272,10 +272,14 @@ static void guest_tell(struct guest *g)
         if (!guest_is_known(g))
                 return;
         g->told = true;
-        if (g->state != GUEST_READY)
-                readiness_tell(g->readiness, false, g->reason);
+        if (g->state == GUEST_PAUSED)
+                readiness_tell(g->readiness, INPUTD_STOPPED, g->reason);
+        else if (g->state != GUEST_READY)
+                readiness_tell(g->readiness, INPUTD_NOT_READY, g->reason);
+        else if (!current)
+                readiness_tell(g->readiness, INPUTD_NOT_READY, "vfio-inputd has just started");
         else
-                readiness_tell(g->readiness, current, current ? "" : "vfio-inputd has just started");
+                readiness_tell(g->readiness, INPUTD_READY, "");
 }
 
 /* The only door to another state. */

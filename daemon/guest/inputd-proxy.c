@@ -432,15 +432,19 @@ static int on_called(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return 0;
 }
 
-int inputd_set_ready(struct inputd *p, const char *guest, bool ready, const char *reason, inputd_call_fn fn,
-                     void *userdata, struct inputd_call **ret)
+int inputd_set_readiness(struct inputd *p, const char *guest, enum inputd_readiness readiness, const char *reason,
+                         inputd_call_fn fn, void *userdata, struct inputd_call **ret)
 {
         struct inputd_call *c = xnew0(struct inputd_call, 1);
         int r;
 
         *c = (struct inputd_call){ .fn = fn, .userdata = userdata };
-        r = call_inputd(p, &c->slot, INPUTD_ROOT_PATH, INPUTD_MANAGER_IFACE, "SetReady", on_called, c, "sbs",
-                        guest, (int) ready, reason);
+        if (readiness == INPUTD_STOPPED)
+                r = call_inputd(p, &c->slot, INPUTD_ROOT_PATH, INPUTD_MANAGER_IFACE, "SetStopped", on_called, c, "ss",
+                                guest, reason);
+        else
+                r = call_inputd(p, &c->slot, INPUTD_ROOT_PATH, INPUTD_MANAGER_IFACE, "SetReady", on_called, c, "sbs",
+                                guest, readiness == INPUTD_READY, reason);
         if (r < 0) {
                 inputd_call_forget(c);
                 return r;

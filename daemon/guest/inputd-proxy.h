@@ -45,8 +45,14 @@ struct inputd_call;
 typedef void (*inputd_call_fn)(int error, void *userdata);
 struct inputd_call *inputd_call_forget(struct inputd_call *c);
 
-int inputd_set_ready(struct inputd *p, const char *guest, bool ready, const char *reason, inputd_call_fn fn,
-                     void *userdata, struct inputd_call **ret);
+enum inputd_readiness {
+        INPUTD_NOT_READY,
+        INPUTD_STOPPED, /* has its nodes, stands still, and drops what it reads until it goes on */
+        INPUTD_READY,
+};
+
+int inputd_set_readiness(struct inputd *p, const char *guest, enum inputd_readiness readiness, const char *reason,
+                         inputd_call_fn fn, void *userdata, struct inputd_call **ret);
 /* These log how they went; a target that comes or goes shows in inputd_find. */
 void inputd_add_guest(struct inputd *p, const char *guest);
 void inputd_switch(struct inputd *p, const char *guest);

@@ -8,7 +8,7 @@ struct readiness {
         const char *guest; /* borrowed */
         /* what was told last, to the target of this serial; 0: nothing */
         unsigned serial;
-        bool ready;
+        enum inputd_readiness readiness;
         char *reason;
         struct inputd_call *call; /* owned; until it is replied to */
         readiness_fn fn;
@@ -53,24 +53,24 @@ static void on_replied(int error, void *userdata)
         r->fn(r->userdata);
 }
 
-void readiness_tell(struct readiness *r, bool ready, const char *reason)
+void readiness_tell(struct readiness *r, enum inputd_readiness readiness, const char *reason)
 {
         const struct inputd_target *t = inputd_find(r->inputd, r->guest);
         int e;
 
-        if (t && r->serial == t->serial && r->ready == ready && streq(r->reason, reason))
+        if (t && r->serial == t->serial && r->readiness == readiness && streq(r->reason, reason))
                 return;
         r->call = inputd_call_forget(r->call);
         r->serial = 0;
         if (!t)
                 return;
-        e = inputd_set_ready(r->inputd, r->guest, ready, reason, on_replied, r, &r->call);
+        e = inputd_set_readiness(r->inputd, r->guest, readiness, reason, on_replied, r, &r->call);
         if (e < 0) {
                 (void) log_error_errno(e, "Guest %s: cannot tell vfio-inputd its state", r->guest);
                 return;
         }
         r->serial = t->serial;
-        r->ready = ready;
+        r->readiness = readiness;
         free(r->reason);
         r->reason = xstrdup(reason);
 }

@@ -16,6 +16,6 @@ struct readiness *readiness_new(struct inputd *inputd, const char *guest, readin
 struct readiness *readiness_free(struct readiness *r);
 
 /* Tells it, unless it knows, or has no such guest. */
-void readiness_tell(struct readiness *r, bool ready, const char *reason);
+void readiness_tell(struct readiness *r, enum inputd_readiness readiness, const char *reason);
 /* Whether the reply to the last one told is due; fn will be called. */
 bool readiness_is_pending(const struct readiness *r);

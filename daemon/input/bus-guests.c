@@ -67,6 +67,20 @@ int bus_act_set_ready(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return sd_bus_reply_method_return(m, NULL);
 }
 
+int bus_act_set_stopped(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        const char *name, *reason;
+        int r;
+
+        r = sd_bus_message_read(m, "ss", &name, &reason);
+        if (r < 0)
+                return r;
+        r = manager_set_stopped(userdata, name, reason);
+        if (r == -ENOENT)
+                return no_such_guest(error, name);
+        return sd_bus_reply_method_return(m, NULL);
+}
+
 /* Counts all, keeps as many as a hotkey may have. They live as long as the message. */
 static int read_keys(sd_bus_message *m, const char *ret[HOTKEY_KEYS_MAX], unsigned *ret_n)
 {

@@ -9,5 +9,6 @@
 int bus_act_add_guest(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_act_remove_guest(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_act_set_ready(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int bus_act_set_stopped(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_act_set_toggle(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_act_set_grab_toggle(sd_bus_message *m, void *userdata, sd_bus_error *error);

@@ -174,6 +174,7 @@ static const struct {
         { "AddGuest", ACTION_PREFIX "manage", bus_act_add_guest },
         { "RemoveGuest", ACTION_PREFIX "manage", bus_act_remove_guest },
         { "SetReady", ACTION_PREFIX "manage", bus_act_set_ready },
+        { "SetStopped", ACTION_PREFIX "manage", bus_act_set_stopped },
         { "SetToggle", ACTION_PREFIX "manage", bus_act_set_toggle },
         { "SetGrabToggle", ACTION_PREFIX "manage", bus_act_set_grab_toggle },
 };
@@ -228,6 +229,8 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("RemoveGuest", SD_BUS_ARGS("s", name), SD_BUS_NO_RESULT, method,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetReady", SD_BUS_ARGS("s", name, "b", ready, "s", reason), SD_BUS_NO_RESULT, method,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetStopped", SD_BUS_ARGS("s", name, "s", reason), SD_BUS_NO_RESULT, method,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetToggle", SD_BUS_ARGS("s", name, "as", keys), SD_BUS_NO_RESULT, method,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
@@ -364,7 +367,7 @@ static int on_guestd_lost(sd_event_source *s, uint64_t usec, void *userdata)
 
         b->guestd_grace = sd_event_source_disable_unref(b->guestd_grace);
         for (struct pair *p = b->manager->pairs; p; p = p->next)
-                if (p->target.ready)
+                if (p->target.ready || p->stopped)
                         (void) manager_set_ready(b->manager, p->target.name, false, "vfio-guestd is not running");
         return 0;
 }

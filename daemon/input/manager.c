@@ -159,21 +159,39 @@ int manager_remove_guest(struct manager *m, const char *name)
         return 0;
 }
 
-int manager_set_ready(struct manager *m, const char *name, bool ready, const char *reason)
+static void set_ready(struct manager *m, struct pair *p, bool ready, const char *reason)
 {
         _autofree_ char *text = text_printable(ready || reason[0] ? reason : "no reason was given");
-        struct pair *p = find_pair(m, name);
         bool changed;
 
-        if (!p)
-                return -ENOENT;
         text_cut(text, sizeof(p->target.reason) - 1);
         changed = p->target.ready != ready || !streq(p->target.reason, text);
         router_set_ready(&m->router, &p->target, ready, text);
         if (changed) {
-                log_info("guest %s: %s%s%s", name, ready ? "ready" : "not ready", text[0] ? ": " : "", text);
+                log_info("guest %s: %s%s%s", p->target.name, ready ? "ready" : "not ready", text[0] ? ": " : "", text);
                 bus_target_changed(m->bus, &p->target, "Ready");
         }
+}
+
+int manager_set_ready(struct manager *m, const char *name, bool ready, const char *reason)
+{
+        struct pair *p = find_pair(m, name);
+
+        if (!p)
+                return -ENOENT;
+        pair_go_on(p);
+        set_ready(m, p, ready, reason);
+        return 0;
+}
+
+int manager_set_stopped(struct manager *m, const char *name, const char *reason)
+{
+        struct pair *p = find_pair(m, name);
+
+        if (!p)
+                return -ENOENT;
+        pair_stop(p);
+        set_ready(m, p, false, reason);
         return 0;
 }
 

@@ -51,6 +51,8 @@ int manager_add_guest(struct manager *m, const char *name);
 int manager_remove_guest(struct manager *m, const char *name);
 /* -ENOENT: no such guest. reason: made printable, and cut where it is too long. */
 int manager_set_ready(struct manager *m, const char *name, bool ready, const char *reason);
+/* The same as not ready; but what the guest holds is released when it goes on (pair.h). */
+int manager_set_stopped(struct manager *m, const char *name, const char *reason);
 
 /* Real keyboards show the LEDs of the active target. For the input path. */
 void manager_show_leds(struct manager *m);

@@ -79,12 +79,24 @@ static bool is_plain_motion(const struct input_event *events, unsigned n)
         return true;
 }
 
+/* It is not ready, so that only releases come. */
+static void owe_releases(struct pair *p, const struct input_event *events, unsigned n)
+{
+        for (unsigned i = 0; i < n; i++)
+                if (events[i].type == EV_KEY && events[i].value == 0)
+                        keyset_add(&p->owed, events[i].code);
+}
+
 static void pair_frame(struct target *t, struct source *s, struct input_event *events, unsigned n)
 {
         struct input_event keyboard[PAIR_EVENTS_MAX], pointer[PAIR_EVENTS_MAX];
         struct pair *p = pair_of_target(t);
         unsigned n_keyboard, n_pointer;
 
+        if (p->stopped) {
+                owe_releases(p, events, n);
+                return;
+        }
         if (is_plain_motion(events, n)) {
                 (void) uinput_write(&p->pointer, events, n);
                 return;
@@ -94,6 +106,32 @@ static void pair_frame(struct target *t, struct source *s, struct input_event *e
                 (void) uinput_write(&p->keyboard, keyboard, n_keyboard);
         if (n_pointer > 0)
                 (void) uinput_write(&p->pointer, pointer, n_pointer);
+}
+
+void pair_stop(struct pair *p)
+{
+        p->stopped = true;
+}
+
+void pair_go_on(struct pair *p)
+{
+        struct input_event events[FRAME_EVENTS_MAX];
+        unsigned n = 0;
+
+        p->stopped = false;
+        KEYSET_FOREACH (key, &p->owed) {
+                events[n++] = (struct input_event) { .type = EV_KEY, .code = (uint16_t) key };
+                if (n < FRAME_EVENTS_MAX - 1)
+                        continue;
+                events[n++] = syn_report;
+                pair_frame(&p->target, NULL, events, n);
+                n = 0;
+        }
+        p->owed = (struct keyset) { 0 };
+        if (n == 0)
+                return;
+        events[n++] = syn_report;
+        pair_frame(&p->target, NULL, events, n);
 }
 
 static void pair_enter(struct target *t)

@@ -25,6 +25,8 @@ struct pair {
         bool configured; /* stands in the configuration */
         bool grab_toggle_told; /* over the bus: goes before the configuration */
         bool announced; /* its nodes have been published on the bus */
+        bool stopped; /* its QEMU stands still and drops what it reads */
+        struct keyset owed; /* released meanwhile, still down at the nodes */
         struct manager *manager; /* not owned */
         struct pair *next; /* the manager's list */
 };
@@ -36,6 +38,13 @@ int pair_new(struct manager *m, const char *name);
 struct pair *pair_free(struct pair *p);
 /* Frees it as part of the daemon's exit: the nodes stay in the store. */
 struct pair *pair_leave(struct pair *p);
+
+/* A guest that stands still (paused, being saved) would never hear of a release:
+ * QEMU reads its input and drops it (ui/input.c, qemu_input_event_send). So what
+ * is released from now on stays down at the nodes until pair_go_on(). */
+void pair_stop(struct pair *p);
+/* The guest runs again, or nobody reads the nodes any more. No effect unless stopped. */
+void pair_go_on(struct pair *p);
 
 /* Both nodes have their permissions. */
 bool pair_is_settled(const struct pair *p);

@@ -40,6 +40,7 @@ INPUTD_XML = '''<node>
   <interface name="org.vfio.Inputd1.Manager">
     <method name="SetReady"><arg type="s" direction="in"/><arg type="b" direction="in"/>
       <arg type="s" direction="in"/></method>
+    <method name="SetStopped"><arg type="s" direction="in"/><arg type="s" direction="in"/></method>
     <method name="AddGuest"><arg type="s" direction="in"/></method>
     <method name="RemoveGuest"><arg type="s" direction="in"/></method>
     <method name="SetToggle"><arg type="s" direction="in"/><arg type="as" direction="in"/></method>
@@ -184,7 +185,7 @@ class Inputd:
             self.remove(name)
         elif method == 'Switch':
             self.set_active(name)
-        elif method == 'SetReady' and self.holds:
+        elif method in ('SetReady', 'SetStopped') and self.holds:
             self.held.append(invocation)
             return
         invocation.return_value(None)

@@ -108,7 +108,7 @@ class Attaching(GuestdTest):
     def test_pause_and_resume(self):
         qemu = self.start_ready()
         qemu.order('pause')
-        self.until_story('inputd SetReady "desk" false "the guest is paused"')
+        self.until_story('inputd SetStopped "desk" "the guest is paused"')
         qemu.order('event RESET')
         qemu.order('resume')
         self.world.until_state('ready')

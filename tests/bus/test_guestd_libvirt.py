@@ -447,7 +447,7 @@ class Focus(LibvirtTest):
         """n calls since the story was cleared last."""
         self.until_story('inputd SetReady "desk" true')
         qemu.order('pause')
-        self.until_story('inputd SetReady "desk" true', 'inputd SetReady "desk" false "the guest is paused"')
+        self.until_story('inputd SetReady "desk" true', 'inputd SetStopped "desk" "the guest is paused"')
         self.assertEqual(self.count('inputd Switch'), n)
 
     def test_once_for_each_start(self):

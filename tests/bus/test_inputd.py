@@ -44,6 +44,7 @@ METHODS = {
     "AddGuest": ("s", ["new"], "manage"),
     "RemoveGuest": ("s", ["win"], "manage"),
     "SetReady": ("sbs", ["conf", False, "gone"], "manage"),
+    "SetStopped": ("ss", ["conf", "paused"], "manage"),
     "SetToggle": ("sas", ["new", ["f5"]], "manage"),
     "SetGrabToggle": ("ss", ["new", "alt-alt"], "manage"),
 }
@@ -815,6 +816,28 @@ class Devices(Case):
         self.keyboard.tap(B)
         self.w.wait("the next key", lambda: len(self.mirror.keys()) == 2)
         self.assertEqual(self.mirror.keys(), [(B, 1), (B, 0)])
+
+    def test_stopped_guest_is_told_of_releases_when_it_goes_on(self):
+        """Its QEMU would drop them, and the guest believe the key to be held for ever."""
+        for ready, reason in ((True, ""), (False, "QEMU has ended")):
+            with self.subTest(ready=ready):
+                guest = self.enter_guest()
+                guest.frames.clear()
+                self.keyboard.press(A)
+                self.w.wait("the key", lambda: guest.keys())
+                self.w.call("SetStopped", "ss", "conf", "the guest is paused")
+                self.w.call("SetStopped", "ss", "conf", "the guest is being saved")
+                self.assert_switched("conf", "host", "the guest is paused")
+                self.refused(VFIO + "NotReady", "Switch", "s", "conf", text="is being saved")
+                self.keyboard.release(A)
+                self.mirror.frames.clear()
+                self.keyboard.tap(B)
+                self.w.wait("the next key", lambda: len(self.mirror.keys()) == 2)
+                self.assertEqual(guest.keys(), [(A, 1)])
+                self.w.call("SetReady", "sbs", "conf", ready, reason)
+                self.w.wait("the release", lambda: len(guest.keys()) == 2)
+                self.assertEqual(guest.frames, [[(EV_KEY, A, 1), world.SYN], [(EV_KEY, A, 0), world.SYN]])
+                self.assertEqual(self.w.get("ActiveTarget"), "host")
 
     def test_panic(self):
         guest = self.enter_guest()

@@ -17,6 +17,7 @@ TIMEOUT_MS = 5000
 CALLS = (
     (INPUTD, "AddGuest", "(s)", ("polkit",)),
     (INPUTD, "SetReady", "(sbs)", ("polkit", False, "tried")),
+    (INPUTD, "SetStopped", "(ss)", ("polkit", "tried")),
     (INPUTD, "SetToggle", "(sas)", ("polkit", [])),
     (INPUTD, "SetGrabToggle", "(ss)", ("polkit", "meta-meta")),
     (INPUTD, "RemoveGuest", "(s)", ("polkit",)),

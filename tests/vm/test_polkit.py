@@ -31,6 +31,7 @@ EXPECTED = {
     "Switch": (YES, PASSWORD), "Toggle": (YES, PASSWORD), "Pause": (YES, PASSWORD), "Resume": (YES, PASSWORD),
     "Identify": (YES, PASSWORD), "Reload": (PASSWORD, PASSWORD),
     "AddGuest": (PASSWORD, PASSWORD), "RemoveGuest": (PASSWORD, PASSWORD), "SetReady": (PASSWORD, PASSWORD),
+    "SetStopped": (PASSWORD, PASSWORD),
     "SetToggle": (PASSWORD, PASSWORD), "SetGrabToggle": (PASSWORD, PASSWORD),
     "Attach": (PASSWORD, PASSWORD), "Detach": (PASSWORD, PASSWORD), "CheckGuest": (YES, YES),
     "Grant": (PASSWORD, PASSWORD), "Revoke": (PASSWORD, PASSWORD), "ListGrants": (YES, YES), "Release": (NO, NO),
