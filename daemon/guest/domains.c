@@ -70,10 +70,18 @@ static void clear(struct domains *d)
         d->n_domains = 0;
 }
 
+/* Said when it is made, whether or not the domain is a guest: a mistake may be why it is none. */
+static void report_mistake(const struct domain_xml *old, const struct domain_xml *new)
+{
+        if (new->metadata.error && !(old && streq_null(old->metadata.error, new->metadata.error)))
+                log_warning("Domain %s: what its metadata say of us is left out: %s", new->name, new->metadata.error);
+}
+
 static void take(struct domains *d, struct domain *domain)
 {
         struct domain **old = find_by_uuid(d, domain->xml->uuid);
 
+        report_mistake(old ? (*old)->xml : NULL, domain->xml);
         if (old) {
                 domain_free(*old);
                 *old = domain;

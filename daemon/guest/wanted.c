@@ -71,7 +71,7 @@ static void add_domain(struct wanted *w, const struct config *c, const struct do
                 guest_config_clear(&config);
                 return;
         }
-        add(w, &config, config_find_guest(c, config.name), d->xml->metadata.error ?: reason);
+        add(w, &config, config_find_guest(c, config.name), reason);
 }
 
 static int compare_domains(const void *a, const void *b)
