@@ -11,9 +11,11 @@ Every request has a connection of its own, so that none is hurt when the daemon 
 """
 
 import contextlib
+import queue
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import libvirt
 
@@ -33,9 +35,36 @@ libvirt.virEventRegisterDefaultImpl()
 threading.Thread(target=run_events, daemon=True).start()
 
 
+def connect(timeout=60):
+    """In a thread: pytest's limit cannot end the call if libvirt's daemon never answers."""
+    opened = queue.SimpleQueue()
+
+    def connect_now():
+        try:
+            opened.put(libvirt.open(URI))
+        except libvirt.libvirtError as error:
+            opened.put(error)
+
+    threading.Thread(target=connect_now, daemon=True).start()
+    try:
+        result = opened.get(timeout=timeout)
+    except queue.Empty:
+        raise AssertionError(f"libvirt's daemon does not answer in {timeout} s:\n{stacks()}") from None
+    if isinstance(result, libvirt.libvirtError):
+        raise result
+    return result
+
+
+def stacks():
+    """Where the daemon's threads wait in the kernel, for a person."""
+    pids = subprocess.run(["pidof", "libvirtd", "virtqemud"], capture_output=True, text=True).stdout.split()
+    tasks = [task for pid in pids for task in Path(f"/proc/{pid}/task").iterdir()]
+    return "\n".join(f"{(task / 'comm').read_text().strip()}: {(task / 'wchan').read_text()}" for task in tasks)
+
+
 @contextlib.contextmanager
 def connection():
-    connected = libvirt.open(URI)
+    connected = connect()
     try:
         yield connected
     finally:
@@ -48,7 +77,7 @@ class Events:
     def __init__(self):
         self.seen = []
         self._came = threading.Condition()
-        self._connection = libvirt.open(URI)
+        self._connection = connect()
         self._id = self._connection.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._take, None)
 
     def __enter__(self):

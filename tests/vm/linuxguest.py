@@ -94,7 +94,7 @@ def padded(data):
 def ordered_modules():
     """(file name, contents) of the modules and of what they need, in the order of loading."""
     top = max(Path("/lib/modules").iterdir())
-    needs = {}
+    needs = {name_of(file): [] for file in (top / "modules.builtin").read_text().split()}
     for line in (top / "modules.dep").read_text().splitlines():
         module, _, needed = line.partition(":")
         needs[name_of(module)] = [module, *needed.split()]

@@ -143,8 +143,10 @@ def test_detach_and_attach(hw, service, domain):
     vfioctl("detach", "win")
     service.wait_guest("win", state="detached")
     assert not service.target("win")["ready"]
-    changes = Listing().changes(before)
-    assert all(change.endswith("is gone") or "device group" in change for change in changes) and changes
+    # libvirt, where it attaches, has the nodes in records of its own
+    changes = Listing().changes(before, ignore=["^/run/libvirt/qemu/win.xml$", "^/etc/apparmor.d/libvirt/libvirt-.*[.]files$"])
+    assert [c for c in changes if not c.endswith("is gone") and "device group" not in c] == []
+    assert changes
     vfioctl("attach", "win")
     service.wait_ready("win")
     assert Listing().changes(before) == []
