@@ -87,8 +87,9 @@ def test_ctrl_keys_of_two_keyboards_are_one_chord(hw, service, vm):
     hw.key_up("ctrl")
     hw.key_up("ctrl_r", keyboard="k1")
     hw.tap("u", keyboard="k1")
+    vm.expect(("KEY_U", 1), ("KEY_U", 0))
     hw.tap("p")
-    vm.expect(("KEY_U", 1), ("KEY_U", 0), ("KEY_P", 1), ("KEY_P", 0))
+    vm.expect(("KEY_P", 1), ("KEY_P", 0))
 
 
 def test_drag_across_a_switch_ends_where_it_began(hw, service, vm):
