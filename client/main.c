@@ -113,6 +113,10 @@ static enum outcome run(struct client *c, char **args)
                 text_complain("What shall be done? A verb is missing");
                 return usage(NULL);
         }
+        if (verb->foreign) {
+                text_complain("Write \"%s\" first, its options behind it", verb->name);
+                return usage(verb->name);
+        }
         outcome = check(c, verb, args + 1);
         if (outcome == OUTCOME_OK && !verb->without_bus)
                 outcome = bus_connect(c);
@@ -123,9 +127,13 @@ int main(int argc, char **argv)
 {
         _autofree_ char **args = xnew0(char *, (size_t) argc + 1);
         struct client c = { 0 };
+        const struct verb *verb;
         enum outcome outcome;
 
         (void) setlocale(LC_CTYPE, "");
+        verb = argc > 1 ? verb_find(argv[1]) : NULL;
+        if (verb && verb->foreign)
+                return verb->run(&c, argv + 2);
         outcome = parse(&c, argc, argv, args) < 0 ? usage(NULL) : run(&c, args);
         sd_bus_close_unref(c.bus); /* nothing to flush: every call had its answer */
 

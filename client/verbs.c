@@ -131,6 +131,26 @@ const struct verb verbs[] = {
                 .run = verb_reload,
         },
         {
+                .name = "doctor",
+                .args = "[ARGUMENT]...",
+                .summary = "Say what stands between this machine and a passed-through guest",
+                .help = "Looks at hardware, kernel, libvirt and the way from keyboard to guest, and names what\n"
+                        "is wrong, why, and what mends it. Changes nothing. See vfioctl-setup(1).",
+                .without_bus = true,
+                .foreign = true,
+                .run = verb_doctor,
+        },
+        {
+                .name = "setup",
+                .args = "[ARGUMENT]...",
+                .summary = "Plan, apply, check or undo the configuration of this host",
+                .help = "Prepares the host and a domain for passing a GPU through: shows what would be changed,\n"
+                        "and with \"apply\" changes it, as a whole or not at all. See vfioctl-setup(1).",
+                .without_bus = true,
+                .foreign = true,
+                .run = verb_setup,
+        },
+        {
                 .name = "help",
                 .args = "[VERB]",
                 .summary = "Show this help, or that of a verb",

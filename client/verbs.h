@@ -17,6 +17,7 @@ struct verb {
         unsigned min_args, max_args;
         unsigned options; /* of OPTIONS_OF_VERBS */
         bool without_bus;
+        bool foreign; /* a program of its own, which gets all words behind the verb as they are */
         verb_fn run;
 };
 
@@ -40,6 +41,7 @@ void help_print(const struct verb *verb);
 enum outcome verb_attach(struct client *c, char **args);
 enum outcome verb_detach(struct client *c, char **args);
 enum outcome verb_devices(struct client *c, char **args);
+enum outcome verb_doctor(struct client *c, char **args);
 enum outcome verb_grant(struct client *c, char **args);
 enum outcome verb_grants(struct client *c, char **args);
 enum outcome verb_guests(struct client *c, char **args);
@@ -49,5 +51,6 @@ enum outcome verb_pause(struct client *c, char **args);
 enum outcome verb_reload(struct client *c, char **args);
 enum outcome verb_resume(struct client *c, char **args);
 enum outcome verb_revoke(struct client *c, char **args);
+enum outcome verb_setup(struct client *c, char **args);
 enum outcome verb_status(struct client *c, char **args);
 enum outcome verb_switch(struct client *c, char **args);

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Checks of the way from keyboard to guest, and of what a guide done by hand
+ * left on it. */
+
+#include <ctype.h>
+
+#include "client/setup/doctor.h"
+#include "client/setup/words.h"
+
+#define QEMU_CONF "/etc/libvirt/qemu.conf"
+#define UNIT "vfio-inputd.service"
+
+/* --- our own ---------------------------------------------------------------------- */
+
+static void check_uinput(const struct doctor *d, struct check *c)
+{
+        const struct root *r = d->machine->root;
+
+        if (!d->machine->kernels.cmdline) {
+                check_set(c, CHECK_SKIP, "this root does not tell of a running system");
+        } else if (root_exists(r, "/dev/uinput")) {
+                check_set(c, CHECK_OK, "/dev/uinput is there");
+        } else {
+                check_set(c, CHECK_FAIL, "no /dev/uinput: guests can get no virtual keyboard");
+                check_evidence(c, "the module uinput is not loaded");
+                check_fix(c, "sudo modprobe uinput");
+        }
+}
+
+/* The folder with the unit; NULL: not installed. */
+static const char *find_unit(const struct root *r)
+{
+        static const char *const folders[] = { "/etc/systemd/system", "/usr/local/lib/systemd/system",
+                                               "/usr/lib/systemd/system", "/lib/systemd/system" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+                _autofree_ char *path = xasprintf("%s/" UNIT, folders[i]);
+
+                if (root_exists(r, path))
+                        return folders[i];
+        }
+        return NULL;
+}
+
+static void check_service(const struct doctor *d, struct check *c)
+{
+        const struct root *r = d->machine->root;
+        _autofree_ char *mask = NULL, *wants = NULL;
+
+        if (root_readlink(r, "/etc/systemd/system/" UNIT, &mask) == 0 && streq(mask, "/dev/null")) {
+                check_set(c, CHECK_FAIL, UNIT " is masked");
+                check_fix(c, "sudo systemctl unmask " UNIT);
+        } else if (!find_unit(r)) {
+                check_set(c, CHECK_FAIL, UNIT " is not installed");
+                check_fix(c, "install the package vfio-inputd");
+        } else if (root_readlink(r, "/etc/systemd/system/multi-user.target.wants/" UNIT, &wants) < 0) {
+                check_set(c, CHECK_FAIL, UNIT " is not enabled");
+                check_evidence(c, "nothing wants it at boot");
+                check_fix(c, "sudo systemctl enable --now " UNIT);
+        } else {
+                check_set(c, CHECK_OK, UNIT " is installed and enabled");
+        }
+}
+
+/* --- qemu.conf -------------------------------------------------------------------- */
+
+/* What stands behind "user =", unless that is a comment; owned by the caller, NULL: it is not set. */
+static char *conf_user(const char *conf)
+{
+        _cleanup_(strv_freep) char **lines = words_split(conf, "\n");
+
+        for (char **line = lines; *line; line++) {
+                const char *at = *line + strspn(*line, " \t");
+
+                if (!startswith(at, "user"))
+                        continue;
+                at += strlen("user");
+                at += strspn(at, " \t");
+                if (*at != '=')
+                        continue;
+                at++;
+                return xstrdup(at + strspn(at, " \t"));
+        }
+        return NULL;
+}
+
+static void check_user(const struct doctor *d, struct check *c)
+{
+        _autofree_ char *conf = NULL, *user = NULL;
+        int e = doctor_read(d, c, QEMU_CONF, &conf);
+
+        if (e == -ENOENT)
+                check_set(c, CHECK_SKIP, "there is no " QEMU_CONF);
+        if (e < 0)
+                return;
+        user = conf_user(conf);
+        if (!user || *user == '"' || *user == '\'') {
+                check_set(c, CHECK_OK, "user in " QEMU_CONF " %s%s", user ? "is " : "is libvirt's default",
+                          user ? user : "");
+                return;
+        }
+        check_set(c, CHECK_FAIL, QEMU_CONF ": user = %s has no quotes, so libvirt reads nothing of that file", user);
+        check_evidence(c, "configuration file syntax error: expecting a value");
+        check_fix(c, "take that line out: with <input type='evdev'> QEMU needs no user of its own");
+}
+
+/* --- event numbers ---------------------------------------------------------------- */
+
+/* The first path of an event node outside comments, owned by the caller; NULL: none. */
+static char *find_event_path(const char *text)
+{
+        static const char prefix[] = "/dev/input/event";
+        _cleanup_(strv_freep) char **lines = words_split(text, "\n");
+
+        for (char **line = lines; *line; line++) {
+                const char *at;
+
+                (*line)[strcspn(*line, "#")] = '\0';
+                at = strstr(*line, prefix);
+                if (at && (isdigit((unsigned char) at[strlen(prefix)]) || strchr("*[", at[strlen(prefix)])))
+                        return xasprintf("%.*s", (int) (strlen(prefix) + strspn(at + strlen(prefix), "0123456789*")),
+                                         at);
+        }
+        return NULL;
+}
+
+/* qemu.conf, and AppArmor's files that the guide has edited. Owned by the caller. */
+static char **event_path_files(const struct root *r)
+{
+        static const char folder[] = "/etc/apparmor.d/abstractions/libvirt-qemu.d";
+        _cleanup_(strv_freep) char **names = NULL;
+        char **files = NULL;
+
+        words_add(&files, "/etc/apparmor.d/abstractions/libvirt-qemu");
+        words_add(&files, "/etc/apparmor.d/local/abstractions/libvirt-qemu");
+        if (root_list(r, folder, &names) == 0)
+                for (char **name = names; *name; name++)
+                        words_take(&files, xasprintf("%s/%s", folder, *name));
+        words_add(&files, QEMU_CONF);
+        return files;
+}
+
+static void check_event_path(const struct doctor *d, struct check *c)
+{
+        _cleanup_(strv_freep) char **files = event_path_files(d->machine->root);
+        bool unread = false;
+
+        for (char **file = files; *file; file++) {
+                _autofree_ char *text = NULL, *path = NULL;
+                int e = root_read(d->machine->root, *file, &text, NULL);
+
+                unread |= e < 0 && e != -ENOENT;
+                path = e < 0 ? NULL : find_event_path(text);
+                if (!path)
+                        continue;
+                check_set(c, CHECK_WARN, "%s names %s", *file, path);
+                check_evidence(c, "the kernel numbers devices anew at each boot");
+                check_fix(c, "take it out: <input type='evdev'> needs no such entry");
+                return;
+        }
+        if (unread) {
+                check_set(c, CHECK_UNKNOWN, QEMU_CONF " or a file of AppArmor: needs root");
+                check_fix(c, "sudo vfioctl doctor");
+        } else {
+                check_set(c, CHECK_OK, "no file of libvirt's names a device by its number");
+        }
+}
+
+/* --- the group input -------------------------------------------------------------- */
+
+/* Fields of the line of a name in /etc/group or /etc/passwd, empty ones kept;
+ * owned by the caller, NULL: no such line. */
+static char **find_entry(const char *text, const char *name)
+{
+        _cleanup_(strv_freep) char **lines = words_split(text, "\n");
+        _autofree_ char *prefix = xasprintf("%s:", name);
+        char **fields = NULL;
+
+        for (char **line = lines; *line; line++) {
+                if (!startswith(*line, prefix))
+                        continue;
+                for (char *at = *line, *field; (field = strsep(&at, ":"));)
+                        words_add(&fields, field);
+                return fields;
+        }
+        return NULL;
+}
+
+/* Accounts that QEMU runs as: distributions' own, the guide's, the one that is set. */
+static char **qemu_users(const struct root *r)
+{
+        _autofree_ char *conf = NULL, *set = NULL;
+        char **users = NULL;
+
+        words_add(&users, "libvirt-qemu");
+        words_add(&users, "qemu");
+        words_add(&users, "vfio");
+        if (root_read(r, QEMU_CONF, &conf, NULL) < 0)
+                return users;
+        set = conf_user(conf);
+        if (set && *set) {
+                const char *start = set + strspn(set, "\"'+");
+
+                words_take(&users, xasprintf("%.*s", (int) strcspn(start, "\"' \t"), start));
+        }
+        return users;
+}
+
+/* Those of the users who are members, by the group's list or as their own group. */
+static char **find_members(const struct doctor *d, char *const *group, char *const *users)
+{
+        _cleanup_(strv_freep) char **listed = words_split(words_count(group) > 3 ? group[3] : "", ", \t");
+        _autofree_ char *passwd = NULL;
+        char **members = NULL;
+
+        (void) root_read(d->machine->root, "/etc/passwd", &passwd, NULL);
+        for (; *users; users++) {
+                _cleanup_(strv_freep) char **entry = find_entry(passwd ? passwd : "", *users);
+                bool own = words_count(entry) > 3 && words_count(group) > 2 && streq(entry[3], group[2]);
+
+                if ((own || words_have(listed, *users)) && !words_have(members, *users))
+                        words_add(&members, *users);
+        }
+        return members;
+}
+
+static void check_group(const struct doctor *d, struct check *c)
+{
+        _cleanup_(strv_freep) char **group = NULL, **users = NULL, **members = NULL;
+        _autofree_ char *text = NULL, *all = NULL;
+        int e = doctor_read(d, c, "/etc/group", &text);
+
+        if (e == -ENOENT)
+                check_set(c, CHECK_SKIP, "there is no /etc/group");
+        if (e < 0)
+                return;
+        group = find_entry(text, "input");
+        users = qemu_users(d->machine->root);
+        members = find_members(d, group, users);
+        if (!members) {
+                check_set(c, CHECK_OK, "QEMU may not read the host's keyboards");
+                return;
+        }
+        all = words_join(members, ", ");
+        check_set(c, CHECK_WARN, "%s may read every keyboard of the host", all);
+        check_evidence(c, "a member of the group input; a guest that breaks out of QEMU reads passwords");
+        for (char **member = members; *member; member++)
+                check_fix(c, "sudo gpasswd -d %s input", *member);
+}
+
+const struct doctor_check doctor_input_checks[] = {
+        { "input.uinput", "virtual keyboards can be made", check_uinput },
+        { "input.service", "vfio-inputd is installed and enabled", check_service },
+        { "input.group-overreach", "QEMU may not read all keyboards", check_group },
+        { "guide.event-path", "no file names an input device by its number", check_event_path },
+        { "guide.user", "qemu.conf has no unquoted user, which would make it void", check_user },
+        { NULL, NULL, NULL },
+};
