@@ -102,7 +102,7 @@ class Names(unittest.TestCase):
 
     def test_every_program_and_file_has_its_page(self):
         pages = {p.name for p in (TOP / "doc").glob("*.[1-8].rst")}
-        named = {"vfioctl(1)", "vfio-inputd(8)", "vfio-guestd(8)", "vfio-inputd.conf(5)"}
+        named = {"vfioctl(1)", "vfioctl-setup(1)", "vfio-inputd(8)", "vfio-guestd(8)", "vfio-inputd.conf(5)"}
         for unit in (TOP / "systemd").glob("*.service.in"):
             named |= set(re.findall(r"man:(\S+\(\d\))", unit.read_text(encoding="utf-8")))
         for page in sorted(named):
