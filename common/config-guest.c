@@ -18,6 +18,40 @@ bool target_name_is_valid(const char *name)
         return strchr(first, name[0]) && strspn(name, all) == n;
 }
 
+static bool is_name_character(char c, bool first)
+{
+        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+                return true;
+        return !first && (c == '.' || c == '_' || c == '-');
+}
+
+/* A name that is allowed stays what it is. Of several characters in a row that
+ * are not one "-" is left, and none at the ends. */
+void target_name_make(const char *text, char ret[TARGET_NAME_MAX + 1])
+{
+        bool gap = false;
+        size_t n = 0;
+
+        for (; *text; text++) {
+                char c = *text >= 'A' && *text <= 'Z' ? (char) (*text - 'A' + 'a') : *text;
+                bool allowed = is_name_character(c, n == 0);
+                bool dash = allowed && gap && n > 0;
+
+                if (allowed && n + dash + 1 > TARGET_NAME_MAX)
+                        break;
+                if (dash)
+                        ret[n++] = '-';
+                if (allowed)
+                        ret[n++] = c;
+                gap = !allowed;
+        }
+        ret[n] = '\0';
+        if (n == 0)
+                memcpy(ret, "guest", sizeof("guest"));
+        else if (streq(ret, TARGET_HOST))
+                memcpy(ret, "guest-" TARGET_HOST, sizeof("guest-" TARGET_HOST));
+}
+
 static const struct {
         const char *name;
         uint16_t keys[2];

@@ -150,3 +150,6 @@ const char *guest_config_domain(const struct guest_config *g);
 bool guest_config_same_domain(const struct guest_config *a, const struct guest_config *b);
 /* A name that may be a target: see TARGET_NAME_MAX; "host" is not. */
 bool target_name_is_valid(const char *name);
+/* The name of a target made from any text: small letters, what is not allowed
+ * becomes "-", at most TARGET_NAME_MAX; "guest" if nothing is left. */
+void target_name_make(const char *text, char ret[TARGET_NAME_MAX + 1]);

@@ -9,40 +9,6 @@
 
 /* Names. */
 
-static bool is_name_character(char c, bool first)
-{
-        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
-                return true;
-        return !first && (c == '.' || c == '_' || c == '-');
-}
-
-/* A name that is allowed stays what it is. Of several characters in a row that
- * are not one "-" is left, and none at the ends. */
-void adoption_make_name(const char *text, char ret[TARGET_NAME_MAX + 1])
-{
-        bool gap = false;
-        size_t n = 0;
-
-        for (; *text; text++) {
-                char c = *text >= 'A' && *text <= 'Z' ? (char) (*text - 'A' + 'a') : *text;
-                bool allowed = is_name_character(c, n == 0);
-                bool dash = allowed && gap && n > 0;
-
-                if (allowed && n + dash + 1 > TARGET_NAME_MAX)
-                        break;
-                if (dash)
-                        ret[n++] = '-';
-                if (allowed)
-                        ret[n++] = c;
-                gap = !allowed;
-        }
-        ret[n] = '\0';
-        if (n == 0)
-                memcpy(ret, "guest", sizeof("guest"));
-        else if (streq(ret, TARGET_HOST))
-                memcpy(ret, "guest-" TARGET_HOST, sizeof("guest-" TARGET_HOST));
-}
-
 /* The names of all sections belong to them, whether their guests are there or not. */
 static bool name_is_free(const struct config *c, const char *name, adoption_taken_fn taken, void *userdata)
 {
@@ -93,7 +59,7 @@ static const struct guest_config *find_section(const struct config *c, const str
         const struct guest_config *section = find_by_domain(c, d);
         char name[TARGET_NAME_MAX + 1];
 
-        adoption_make_name(d->name, name);
+        target_name_make(d->name, name);
         section = section ?: find_by_name(c, d->name) ?: find_by_name(c, name);
         if (!section && d->metadata.set_name)
                 section = find_by_name(c, d->metadata.guest.name);
@@ -200,7 +166,7 @@ static bool decide_without_section(const struct config *c, const struct domain_x
         if (d->metadata.set_name)
                 memcpy(wanted, d->metadata.guest.name, sizeof(wanted));
         else
-                adoption_make_name(d->name, wanted);
+                target_name_make(d->name, wanted);
         guest_config_init(ret);
         if (!find_name(c, wanted, taken, userdata, ret->name)) {
                 *ret_reason = "there is no name left for it";

@@ -18,7 +18,3 @@
 typedef bool (*adoption_taken_fn)(const char *name, void *userdata);
 bool adoption_decide(const struct config *c, const struct domain_xml *d, adoption_taken_fn taken, void *userdata,
                      struct guest_config *ret, const char **ret_reason);
-
-/* The name of a target made from any text: small letters, what is not allowed
- * becomes "-", at most TARGET_NAME_MAX; "guest" if nothing is left. */
-void adoption_make_name(const char *text, char ret[TARGET_NAME_MAX + 1]);

@@ -175,7 +175,7 @@ static void test_make_name(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
                 char name[TARGET_NAME_MAX + 1];
 
-                adoption_make_name(names[i][0], name);
+                target_name_make(names[i][0], name);
                 assert_string_equal(name, names[i][1]);
                 assert_true(target_name_is_valid(name));
         }
