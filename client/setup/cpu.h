@@ -45,3 +45,7 @@ struct cpu_proposal {
  * one; 0: one cache of several, or three quarters of the cores. -ENODATA: topology not
  * told; -ERANGE: not so many. */
 int cpu_propose(const struct cpu *c, unsigned wanted, struct cpu_proposal *ret);
+/* What --cpus= says: "auto", a number of CPUs, or a list, which is taken as it is:
+ * unless it has whole cores, alike in threads, the guest sees cores of one thread.
+ * Negative with a sentence in *ret_error (owned by the caller). */
+int cpu_choose(const struct cpu *c, const char *text, struct cpu_proposal *ret, char **ret_error);
