@@ -96,6 +96,19 @@ void check_fix(struct check *c, const char *format, ...)
         va_end(args);
 }
 
+void checks_keep(struct checks *c, char *const *ids)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < c->n_items; i++) {
+                if (words_have(ids, c->items[i].id))
+                        c->items[n++] = c->items[i];
+                else
+                        check_clear(&c->items[i]);
+        }
+        c->n_items = n;
+}
+
 /* --- questions -------------------------------------------------------------------- */
 
 const struct check *checks_find(const struct checks *c, const char *id)

@@ -97,6 +97,13 @@ int initramfs_detect(const struct root *r, struct initramfs *ret)
         return 0;
 }
 
+void initramfs_choose(const struct root *r, struct initramfs *i, enum initramfs_kind kind)
+{
+        (void) strv_free(i->command);
+        i->kind = kind;
+        i->command = command(r, kind);
+}
+
 void initramfs_clear(struct initramfs *i)
 {
         (void) strv_free(i->command);

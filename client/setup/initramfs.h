@@ -21,5 +21,7 @@ struct initramfs {
 };
 
 int initramfs_detect(const struct root *r, struct initramfs *ret);
+/* Takes that one, whatever was found. */
+void initramfs_choose(const struct root *r, struct initramfs *i, enum initramfs_kind kind);
 void initramfs_clear(struct initramfs *i);
 const char *initramfs_name(enum initramfs_kind kind);

@@ -2,18 +2,55 @@
 
 /* vfioctl-setup: what "vfioctl setup" and "vfioctl doctor" run. */
 
+#include <locale.h>
 #include <stdio.h>
 
-#include "client/setup/doctor.h"
+#include "client/setup/doctor-main.h"
+#include "client/setup/session.h"
+#include "client/text.h"
+
+static const struct verb {
+        const char *name;
+        enum exit_code (*run)(struct session *s);
+} verbs[] = {
+        { "plan", setup_show_plan }, { "apply", setup_apply }, { "check", setup_check },
+        { "undo", setup_undo },      { "list", setup_list },   { "detect", setup_detect },
+};
+
+static enum exit_code run(struct options *o)
+{
+        _cleanup_(session_close) struct session s = { 0 };
+        enum exit_code code = session_open(o, &s);
+
+        for (size_t i = 0; code == EXIT_DONE && i < ARRAY_SIZE(verbs); i++)
+                if (streq(verbs[i].name, o->verb ? o->verb : "plan"))
+                        return verbs[i].run(&s);
+        return code;
+}
+
+static enum exit_code setup_main(int argc, char **argv)
+{
+        _cleanup_(options_clear) struct options o = { 0 };
+        bool go_on;
+        enum exit_code code = options_parse(argc, argv, &o, &go_on);
+
+        return go_on ? run(&o) : code;
+}
 
 int main(int argc, char **argv)
 {
-        _cleanup_(root_freep) struct root *r = NULL;
-        _cleanup_(machine_freep) struct machine *m = NULL;
-        _cleanup_(checks_clear) struct checks c = { 0 };
+        int code = EXIT_USAGE;
 
-        if (root_open(NULL, &r) < 0 || machine_load(r, &m) < 0 || doctor_run(m, NULL, &c) < 0)
-                return 1;
-        checks_print(&c, stdout);
-        return checks_exit_code(&c, false);
+        (void) setlocale(LC_CTYPE, "");
+        if (argc > 1 && streq(argv[1], "doctor"))
+                code = doctor_main(argc - 1, argv + 1);
+        else if (argc > 1 && streq(argv[1], "setup"))
+                code = (int) setup_main(argc - 1, argv + 1);
+        else
+                fputs("This is run by \"vfioctl setup\" and \"vfioctl doctor\".\n", stderr);
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+                text_complain("Cannot write: %s", strerror(errno));
+                return code ? code : EXIT_FAILED;
+        }
+        return code;
 }

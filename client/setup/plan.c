@@ -51,6 +51,7 @@ void plan_clear(struct plan *p)
         free(p->gates);
         (void) strv_free(p->reboot);
         (void) strv_free(p->expect);
+        (void) strv_free(p->bound);
         *p = (struct plan) { 0 };
 }
 
@@ -220,6 +221,12 @@ void plan_expect(struct plan *p, const char *word)
 {
         if (!words_have(p->expect, word))
                 words_add(&p->expect, word);
+}
+
+void plan_expect_bound(struct plan *p, const char *address)
+{
+        if (!words_have(p->bound, address))
+                words_add(&p->bound, address);
 }
 
 /* --- questions ---------------------------------------------------------------------- */

@@ -74,6 +74,7 @@ struct plan_gate {
         const char *id; /* borrowed */
         char *text;
         bool accepted;
+        bool is_final; /* cannot be opened at all */
 };
 
 struct plan {
@@ -85,6 +86,7 @@ struct plan {
         size_t n_files, n_commands, n_domains, n_notes, n_gates;
         char **reboot; /* why a reboot is needed; NULL: it is not */
         char **expect; /* words of the kernel's command line after it */
+        char **bound;  /* addresses of functions that are vfio-pci's after it */
 };
 
 void plan_clear(struct plan *p);
@@ -108,6 +110,7 @@ struct plan_note *plan_note(struct plan *p, const char *step, enum plan_verdict 
 void plan_gate(struct plan *p, const struct choices *c, const char *id, const char *format, ...) _printf_(4, 5);
 void plan_need_reboot(struct plan *p, const char *why);
 void plan_expect(struct plan *p, const char *word);
+void plan_expect_bound(struct plan *p, const char *address);
 
 bool plan_is_empty(const struct plan *p);
 /* The first gate that is not accepted; NULL: all are. */

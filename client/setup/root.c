@@ -48,6 +48,7 @@ int root_open_file(const struct root *r, const char *path, int flags)
 {
         struct open_how how = {
                 .flags = (uint64_t) (flags | O_CLOEXEC),
+                .mode = flags & O_CREAT ? 0600 : 0,
                 .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
         };
         long fd = syscall(SYS_openat2, r->fd, path, &how, sizeof(how));

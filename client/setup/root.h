@@ -28,7 +28,8 @@ bool root_is_live(const struct root *r);
 /* As it was given, "" for the running system; for messages and chroot(8). */
 const char *root_path(const struct root *r);
 
-/* A descriptor of path, owned by the caller. flags: as of open(2); O_CLOEXEC is added. */
+/* A descriptor of path, owned by the caller. flags: as of open(2); O_CLOEXEC is added.
+ * What O_CREAT makes is only its owner's. */
 int root_open_file(const struct root *r, const char *path, int flags);
 /* The whole file, with a NUL behind it, owned by the caller. ret_size may be
  * NULL: then a file with a NUL in it is -EINVAL. */

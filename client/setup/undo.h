@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The way back of a transaction, from its record alone. */
+
+#include "client/setup/work.h"
+
+/* Everything that was begun, in reverse: domains, files, then the commands,
+ * which build from files that are as before by then. What was changed since by
+ * somebody else is kept in the store and overwritten. Goes on after a failure,
+ * so that as much as possible is as before; then the error is the first one. */
+int undo_all(struct work *w, struct record *r);
+/* Paths that were changed since by somebody else; owned by the caller, NULL: none. */
+char **undo_foreign(struct store *s, const struct record *r);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/setup/validate.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "client/setup/program.h"
+#include "client/setup/run.h"
+#include "client/setup/words.h"
+
+/* --- by another program ----------------------------------------------------------------------- */
+
+static int text_file(const char *data, size_t size)
+{
+        int fd = memfd_create("vfio-inputd", 0); /* the program opens it by its number */
+
+        if (fd >= 0 && pwrite(fd, data, size, 0) != (ssize_t) size)
+                fd = safe_close(fd);
+        return fd;
+}
+
+static int ask(const struct plan_file *f, char *const *argv, char **ret_error)
+{
+        static const struct root *here;
+        _autoclose_ int out = memfd_create("output", MFD_CLOEXEC);
+        char text[1024] = "";
+        ssize_t n;
+        int status;
+
+        if (!here && root_open(NULL, (struct root **) &here) < 0)
+                return 0;
+        status = run_command(here, argv, out, NULL, NULL);
+        if (status <= 0 || status == 127)
+                return 0;
+        n = pread(out, text, sizeof(text) - 1, 0);
+        text[MAX(n, 0)] = '\0';
+        *ret_error = xasprintf("%s would not be well-formed: %s", f->path, text);
+        return -EINVAL;
+}
+
+static int ask_program(const struct plan_file *f, char **ret_error, const char *const *words)
+{
+        _autoclose_ int fd = text_file(f->after, f->after_size);
+        _autofree_ char *path = xasprintf("/proc/self/fd/%d", fd);
+        _cleanup_(strv_freep) char **argv = NULL;
+
+        for (; *words; words++)
+                words_add(&argv, *words);
+        words_add(&argv, path);
+        return fd < 0 ? 0 : ask(f, argv, ret_error);
+}
+
+static int ask_shell(const struct plan_file *f, char **ret_error)
+{
+        static const char *const words[] = { "sh", "-n", NULL };
+
+        return ask_program(f, ret_error, words);
+}
+
+/* --- by ourselves ------------------------------------------------------------------------------ */
+
+static int judge(const struct plan_file *f, bool good, const char *wanted, char **ret_error)
+{
+        if (good)
+                return 0;
+        *ret_error = xasprintf("%s would not be well-formed: %s", f->path, wanted);
+        return -EINVAL;
+}
+
+static bool is_one_line(const char *text)
+{
+        unsigned quotes = 0;
+
+        for (; *text && *text != '\n'; text++) {
+                if ((unsigned char) *text < ' ' && *text != '\t')
+                        return false;
+                quotes += *text == '"';
+        }
+        return quotes % 2 == 0 && text[strspn(text, "\n")] == '\0';
+}
+
+static bool is_modprobe_line(const char *line)
+{
+        static const char *const commands[] = { "alias", "blacklist", "install", "options", "remove", "softdep" };
+        _cleanup_(strv_freep) char **words = words_split(line, " \t");
+
+        if (!words[0] || words[0][0] == '#')
+                return true;
+        for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+                if (streq(words[0], commands[i]))
+                        return words[1] && (words[2] || streq(commands[i], "blacklist"));
+        return false;
+}
+
+static bool is_modprobe(const char *text)
+{
+        _cleanup_(strv_freep) char **lines = words_split(text, "\n");
+
+        for (char **line = lines; *line; line++)
+                if (!is_modprobe_line(*line))
+                        return false;
+        return true;
+}
+
+int validate(const struct root *r, const struct plan_file *f, char **ret_error)
+{
+        switch (f->validator) {
+        case VALIDATE_NONE:
+        case VALIDATE_APPARMOR:
+        case VALIDATE_LIBVIRT_CONF:
+        case VALIDATE_SYSTEMD:
+                return 0;
+        case VALIDATE_SHELL:
+                return ask_shell(f, ret_error);
+        case VALIDATE_MODPROBE:
+                return judge(f, is_modprobe(f->after), "each line must be a command of modprobe.d(5)", ret_error);
+        case VALIDATE_CMDLINE:
+                return judge(f, is_one_line(f->after), "it must be one line, quotes in pairs", ret_error);
+        }
+        return 0;
+}
