@@ -205,7 +205,11 @@ void plan_gate(struct plan *p, const struct choices *c, const char *id, const ch
         va_list args;
 
         p->gates = xreallocarray(p->gates, p->n_gates + 1, sizeof(*p->gates));
-        p->gates[p->n_gates] = (struct plan_gate) { .id = id, .accepted = words_have(c->accepted, id) };
+        p->gates[p->n_gates] = (struct plan_gate) {
+                .id = id,
+                .is_final = streq(id, "root-disk"),
+                .accepted = words_have(c->accepted, id) && !streq(id, "root-disk"),
+        };
         va_start(args, format);
         p->gates[p->n_gates++].text = format_text(format, args);
         va_end(args);

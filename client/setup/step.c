@@ -2,6 +2,12 @@
 #include "client/setup/step.h"
 
 const struct step steps[] = {
+        { "hardware", "processor, IOMMU and cards; changes nothing", step_hardware_plan },
+        { "packages", "QEMU, libvirt and the guest's firmware", step_packages_plan },
+        { "modprobe", "options of vfio-pci and kvm", step_modprobe_plan },
+        { "initramfs", "vfio-pci in the images of all kernels", step_initramfs_plan },
+        { "libvirt", "what guides change there, and why it is not needed", step_libvirt_plan },
+        { "input", "vfio-inputd.service", step_input_plan },
         { NULL, NULL, NULL },
 };
 
