@@ -4,10 +4,12 @@
 const struct step steps[] = {
         { "hardware", "processor, IOMMU and cards; changes nothing", step_hardware_plan },
         { "packages", "QEMU, libvirt and the guest's firmware", step_packages_plan },
+        { "cmdline", "parameters of the kernel", step_cmdline_plan },
         { "modprobe", "options of vfio-pci and kvm", step_modprobe_plan },
         { "initramfs", "vfio-pci in the images of all kernels", step_initramfs_plan },
         { "libvirt", "what guides change there, and why it is not needed", step_libvirt_plan },
         { "input", "vfio-inputd.service", step_input_plan },
+        { "isolation", "what keeps the host off the guest's CPUs", step_isolation_plan },
         { NULL, NULL, NULL },
 };
 
