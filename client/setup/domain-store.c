@@ -46,6 +46,15 @@ static int errno_of(int code)
         }
 }
 
+/* Takes the sentence. */
+static void set_error(char **ret_error, char *sentence)
+{
+        if (ret_error)
+                *ret_error = sentence;
+        else
+                free(sentence);
+}
+
 /* What the last call failed of. A schema error has several lines. */
 static int fail(char **ret_error)
 {
@@ -55,7 +64,7 @@ static int fail(char **ret_error)
         for (char *c = line; *c; c++)
                 if (*c == '\n' || *c == '\t')
                         *c = ' ';
-        *ret_error = text_printable(line);
+        set_error(ret_error, text_printable(line));
         return error ? errno_of(error->code) : -EIO;
 }
 
@@ -65,7 +74,8 @@ static int fail(char **ret_error)
 int domain_store_open(const char *uri, struct domain_store **ret, char **ret_error)
 {
         _cleanup_(domain_store_freep) struct domain_store *s = xnew0(struct domain_store, 1);
-        int e;
+        _autofree_ char *error = NULL;
+        int e = 0;
 
         if (virInitialize() < 0)
                 return fail(ret_error);
@@ -73,13 +83,13 @@ int domain_store_open(const char *uri, struct domain_store **ret, char **ret_err
         uri = uri ?: LIBVIRT_URI_DEFAULT;
         s->connection = virConnectOpen(uri);
         if (!s->connection) {
-                e = fail(ret_error);
+                e = fail(&error);
                 s->connection = virConnectOpenReadOnly(uri);
                 s->is_read_only = true;
-                if (!s->connection)
-                        return e;
-                free(*ret_error);
-                *ret_error = NULL;
+        }
+        if (!s->connection) {
+                set_error(ret_error, TAKE_PTR(error));
+                return e;
         }
         *ret = TAKE_PTR(s);
         return 0;
@@ -117,7 +127,7 @@ static int find(struct domain_store *s, const char *name, virDomain **ret, char 
         if (*ret)
                 return 0;
         printable = text_printable(name);
-        *ret_error = e == -ENOENT ? xasprintf("libvirt has no domain \"%s\"", printable) : TAKE_PTR(error);
+        set_error(ret_error, e == -ENOENT ? xasprintf("libvirt has no domain \"%s\"", printable) : TAKE_PTR(error));
         return e;
 }
 
@@ -129,7 +139,7 @@ static int is_persistent(virDomain *domain, const char *name, char **ret_error)
                 return fail(ret_error);
         if (persistent)
                 return 0;
-        *ret_error = xasprintf("domain %s runs without a definition that would be kept", name);
+        set_error(ret_error, xasprintf("domain %s runs without a definition that would be kept", name));
         return -ENOENT;
 }
 

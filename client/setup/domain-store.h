@@ -3,7 +3,7 @@
 
 /* The persistent definitions of libvirt's domains: all that setting up reads
  * and writes of them. Errors are negative errnos with libvirt's own sentence in
- * *ret_error (owned by the caller). */
+ * *ret_error (owned by the caller; ret_error may be NULL). */
 
 #include "common/mem.h"
 

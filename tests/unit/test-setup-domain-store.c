@@ -107,6 +107,8 @@ static void test_absent(void **state)
         assert_int_equal(domain_store_read(s, "nobody", &xml, &error), -ENOENT);
         assert_non_null(strstr(error, "nobody"));
         free(TAKE_PTR(error));
+        assert_int_equal(domain_store_read(s, "nobody", &xml, NULL), -ENOENT);
+        assert_null(xml);
         assert_int_equal(domain_store_is_running(s, "nobody", &error), -ENOENT);
         assert_non_null(error);
         free(TAKE_PTR(error));
