@@ -29,6 +29,7 @@
 struct shared {
         pthread_mutex_t lock;
         bool stop, retry;
+        bool lost; /* the connection */
         char *uri; /* a new one, or NULL */
         int timer; /* of libvirt's event loop; also wakes it up */
         struct mailbox *box;
@@ -51,7 +52,7 @@ struct hub {
         char *uri;
         virConnectPtr connection; /* or NULL */
         int callbacks[3]; /* ids, -1: none */
-        bool lost, due;
+        bool due;
         unsigned generation; /* of the connection */
         int delay_msec;
         struct uuid *noted; /* owned; of domains to look at */
@@ -286,11 +287,40 @@ static void on_device_removed(virConnectPtr connection, virDomainPtr handle, con
         note(userdata, handle);
 }
 
+/* Wakes the thread up. libvirt's default event loop takes this from any thread. */
+static void poke(struct shared *s)
+{
+        if (s->timer >= 0)
+                virEventUpdateTimeout(s->timer, 0);
+}
+
+static void set_lost(struct shared *s, bool lost)
+{
+        (void) pthread_mutex_lock(&s->lock);
+        s->lost = lost;
+        if (lost)
+                poke(s);
+        (void) pthread_mutex_unlock(&s->lock);
+}
+
+static bool is_lost(struct shared *s)
+{
+        bool lost;
+
+        (void) pthread_mutex_lock(&s->lock);
+        lost = s->lost;
+        (void) pthread_mutex_unlock(&s->lock);
+        return lost;
+}
+
+/* Called by whichever thread notices: also by one that waits for the answer to a
+ * call. libvirt has taken the socket out of its event loop by then, so that
+ * nothing but the poke ends the loop's wait. */
 static void on_closed(virConnectPtr connection, int reason, void *userdata)
 {
         struct hub *h = userdata;
 
-        h->lost = true;
+        set_lost(h->shared, true);
 }
 
 static void on_timer(int timer, void *userdata)
@@ -388,7 +418,7 @@ static void connect_now(struct hub *h)
                 post_link(h, DOMAINS_ABSENT, "libvirt's daemon is not running, or libvirt is not installed");
                 return;
         }
-        h->lost = false;
+        set_lost(h->shared, false);
         h->generation++;
         if (try_connect(h) >= 0 && list_all(h) >= 0) {
                 h->delay_msec = RETRY_MIN_MSEC;
@@ -402,8 +432,9 @@ static void connect_now(struct hub *h)
 
 static void lose(struct hub *h)
 {
-        h->lost = false;
         disconnect(h);
+        set_lost(h->shared, false);
+        h->due = false; /* which the poke has made it */
         post_link(h, DOMAINS_FAILED, "the connection to libvirt's daemon is lost");
         virEventUpdateTimeout(h->shared->timer, h->delay_msec);
 }
@@ -452,13 +483,13 @@ static void *run(void *userdata)
         h.shared->timer = virEventAddTimeout(0, on_timer, &h, NULL);
         (void) pthread_mutex_unlock(&h.shared->lock);
         while (read_wishes(&h)) {
-                if (h.lost)
+                if (is_lost(h.shared))
                         lose(&h);
                 if (h.due && !h.connection)
                         connect_now(&h);
                 if (h.n_noted > 0 && h.connection)
                         (void) look_at_noted(&h);
-                if (!h.lost && virEventRunDefaultImpl() < 0) {
+                if (!is_lost(h.shared) && virEventRunDefaultImpl() < 0) {
                         log_error("libvirt's event loop fails: %s", last_error());
                         _exit(EXIT_FAILURE); /* like a kill: systemd starts us again */
                 }
@@ -472,13 +503,6 @@ static void *run(void *userdata)
 }
 
 /* --- the other side --- */
-
-/* Wakes the thread up. libvirt's default event loop takes this from any thread. */
-static void poke(struct shared *s)
-{
-        if (s->timer >= 0)
-                virEventUpdateTimeout(s->timer, 0);
-}
 
 void domain_watch_retry(struct domain_watch *w)
 {

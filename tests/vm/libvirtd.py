@@ -115,6 +115,11 @@ def restart():
     systemctl("restart", SERVICE)
 
 
+def kill():
+    """A crash, after which its socket or systemd starts it again."""
+    systemctl("kill", "--signal=KILL", "--kill-who=main", SERVICE)
+
+
 def stop():
     """Gone for good: no socket starts it again."""
     systemctl("stop", *SOCKETS, SERVICE)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from journal import Journal
 from listing import Listing
 from nodes import wait_for
 from service import DOMAINS, GUESTD, PS2_KEYBOARD, Stopwatch, domain_guest, keys_down, systemctl, vfioctl
@@ -135,6 +136,23 @@ def test_libvirt_restarted_while_active(hw, service, domain, libvirt):
     service.wait_guest("win", state="ready")
     assert service.active() == "win"
     assert vfioctl("grants", "--json").stdout == grants
+
+
+@pytest.mark.differs
+@pytest.mark.timeout(300)
+def test_libvirt_killed_while_a_call_waits(hw, service, domain, libvirt):
+    """It is the waiting thread that notices, not the one that connects again."""
+    works(hw, service, domain)
+    os.kill(domain.pid, signal.SIGSTOP)
+    try:
+        service.wait_guest("win", state="hung")
+        since = Journal()
+        libvirt.kill()
+    finally:
+        os.kill(domain.pid, signal.SIGCONT)
+    since.wait("^Connected to libvirt", GUESTD, timeout=60)
+    host_has_the_keyboard(hw, service)
+    works(hw, service, domain)
 
 
 @pytest.mark.timeout(300)
