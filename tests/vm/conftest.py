@@ -22,6 +22,7 @@ import shutil
 import pytest
 
 import libvirtd
+import usage
 from domain import Domain
 from guest import Guest
 from hw import Hardware
@@ -36,6 +37,10 @@ STARTED = pytest.StashKey()
 def pytest_configure(config):
     config.addinivalue_line("markers", "differs: what it shows depends on the release of Debian or the control groups")
     config.addinivalue_line("markers", "long: takes long; ./check leaves it out unless --long")
+
+
+def pytest_sessionstart():
+    usage.count_from_now()
 
 
 @pytest.fixture

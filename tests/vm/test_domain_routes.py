@@ -85,7 +85,7 @@ def test_twenty_starts_and_stops(hw, service, new_domain, capsys):
         nothing_is_left(before)
     show(capsys, f"running to ready, {CYCLES} starts: median {statistics.median(times):.2f} s, "
                  f"{min(times):.2f} to {max(times):.2f} s")
-    assert min(times) < 2
+    assert max(times) < 2
 
 
 @pytest.mark.differs

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import usage
 from journal import journalctl
 from nodes import wait_for_node
 from service import CONFIG, PS2_KEYBOARD, UNITS
@@ -128,7 +129,30 @@ def test_the_profile_of_the_switch_has_what_it_needs(hw, service):
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_exposure(service, unit):
+def test_exposure(service, capsys, unit):
     judged = subprocess.run(["systemd-analyze", "security", f"--threshold={EXPOSURE[unit]}", unit], capture_output=True,
                             text=True)
+    with capsys.disabled():
+        print(f"\n    figure: {judged.stdout.strip().splitlines()[-1].lstrip('→ ')}", end="", flush=True)
     assert judged.returncode == 0, judged.stdout
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_what_was_used_of_what_is_allowed(service, capsys, unit):
+    """By all the tests before this one, next to what the unit lets the daemon have."""
+    calls = usage.what_is_allowed(unit, "SystemCallFilter")
+    capabilities = usage.what_is_allowed(unit, "CapabilityBoundingSet")
+    with capsys.disabled():
+        print(f"\n{unit} allows {len(calls)} system calls, and the capabilities {' '.join(sorted(capabilities)) or '(none)'}")
+        for program in usage.PROGRAMS[unit]:
+            asked = usage.capabilities(program)
+            print(f"{program} used of the capabilities {counts(asked, capabilities)}; "
+                  f"asked in vain for {counts(asked, asked.keys() - capabilities)}")
+            used = usage.system_calls(program)
+            print(f"{program} used of the system calls {len(used)}: {counts(used, used.keys())}", flush=True)
+    daemon = usage.system_calls(usage.PROGRAMS[unit][0])
+    assert {"read", "write", "epoll_wait"} <= daemon.keys() <= calls
+
+
+def counts(times, among):
+    return ", ".join(f"{name} {times[name]}" for name in sorted(times.keys() & among)) or "none"
