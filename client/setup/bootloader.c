@@ -32,9 +32,14 @@ const char *bootloader_name(enum bootloader_kind kind)
         return "";
 }
 
+bool bootloader_is_image(enum bootloader_kind kind)
+{
+        return kind == BOOTLOADER_IMAGE || kind == BOOTLOADER_NIXOS;
+}
+
 bool bootloader_is_writable(enum bootloader_kind kind)
 {
-        return kind != BOOTLOADER_UNKNOWN && kind != BOOTLOADER_IMAGE && kind != BOOTLOADER_NIXOS;
+        return kind != BOOTLOADER_UNKNOWN && !bootloader_is_image(kind);
 }
 
 /* --- what was started ------------------------------------------------------------- */

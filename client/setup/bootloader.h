@@ -30,3 +30,6 @@ void bootloader_clear(struct bootloader *b);
 const char *bootloader_name(enum bootloader_kind kind);
 /* Whether parameters can be written at all, and not only explained. */
 bool bootloader_is_writable(enum bootloader_kind kind);
+/* Whether the whole system is made elsewhere, from an image or a description, so
+ * that files written into it would be lost or not used. */
+bool bootloader_is_image(enum bootloader_kind kind);

@@ -88,7 +88,7 @@ enum exit_code session_store(const struct session *s, bool create, struct store 
         if (e == -EWOULDBLOCK)
                 text_complain("Another \"vfioctl setup\" is at work");
         else
-                text_complain("%s" STORE_FOLDER ": %s", root_path(s->root),
+                text_complain("%s" STORE_FOLDER ": %s. Nothing was changed", root_path(s->root),
                               e == -EACCES ? "only root may look into it: sudo vfioctl setup …" : strerror(-e));
         return e == -EWOULDBLOCK || e == -EACCES ? EXIT_REFUSED : EXIT_FAILED;
 }

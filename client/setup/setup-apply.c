@@ -43,6 +43,7 @@ static enum exit_code carry_out(struct session *s)
         struct transaction_options t = { .no_rebuild = o->choices.no_rebuild };
         _cleanup_(store_freep) struct store *store = NULL;
         _autofree_ char *error = NULL;
+        enum transaction_result result;
         enum exit_code code = session_store(s, true, &store);
 
         if (code != EXIT_DONE)
@@ -50,7 +51,8 @@ static enum exit_code carry_out(struct session *s)
         t.progress = o->quiet ? NULL : stderr;
         t.live = isatty(STDERR_FILENO);
         transaction_catch_signals();
-        code = exit_code_of(transaction_apply(store, &s->plan, &o->choices, &t, &error), error);
+        result = transaction_apply(store, &s->plan, &o->choices, &t, &error);
+        code = exit_code_of(result, error);
         if (code == EXIT_DONE && !o->json && !o->quiet)
                 puts(s->plan.reboot ? "Done. Reboot, then run: vfioctl setup check" : "Done.");
         return code;

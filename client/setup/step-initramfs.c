@@ -89,6 +89,14 @@ static int set_file(const struct setup *s, struct plan *p, bool wanted)
 {
         int e = 0;
 
+        if (bootloader_is_image(s->machine->bootloader.kind)) {
+                if (wanted && s->machine->bootloader.kind == BOOTLOADER_NIXOS)
+                        by_hand(s, p, "in configuration.nix", "boot.initrd.kernelModules, all of: ");
+                else if (wanted)
+                        by_hand(s, p, "by rpm-ostree or when the image is made",
+                                "rpm-ostree initramfs --enable --arg=--force-drivers --arg=\"VFIO\", VFIO being: ");
+                return 0;
+        }
         switch (s->machine->initramfs.kind) {
         case INITRAMFS_TOOLS:
                 e = set_block(s, p, wanted);

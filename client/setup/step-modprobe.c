@@ -114,9 +114,23 @@ static void note(const struct setup *s, struct plan *p)
                                                   "with one (--ignore-msrs)");
 }
 
+/* On a system that is made elsewhere. */
+static void print_instructions(const struct setup *s, struct plan *p, const char *text)
+{
+        bool nixos = s->machine->bootloader.kind == BOOTLOADER_NIXOS;
+        struct plan_note *n;
+
+        if (!text)
+                return;
+        n = plan_note(p, STEP, PLAN_BY_HAND, nixos ? "this goes into boot.extraModprobeConfig in configuration.nix"
+                                                   : "this goes into a file in /etc/modprobe.d of the image, or of this system");
+        n->lines = words_split(text + strlen(HEAD), "\n");
+}
+
 int step_modprobe_plan(const struct setup *s, struct plan *p, char **ret_error)
 {
-        _autofree_ char *text = content(s);
+        bool image = bootloader_is_image(s->machine->bootloader.kind);
+        _autofree_ char *wanted = content(s), *text = image ? NULL : xstrdup(wanted);
         size_t before = p->n_files;
         bool binds = s->gpus && s->choices->bind != BIND_MANAGED;
         int e = plan_set_file(p, s->machine->root, STEP, FILE_PATH, text, 0644, text ? VALIDATE_MODPROBE : VALIDATE_NONE,
@@ -127,6 +141,8 @@ int step_modprobe_plan(const struct setup *s, struct plan *p, char **ret_error)
                 return e;
         }
         note(s, p);
+        if (image)
+                print_instructions(s, p, wanted);
         for (const struct pci_device **d = s->gpus; binds && *d; d++)
                 plan_expect_bound(p, (*d)->address);
         if (p->n_files > before)

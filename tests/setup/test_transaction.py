@@ -1,0 +1,328 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Applying and undoing on a Debian made of files: all or nothing, whatever happens in the middle."""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from setup_world import LONGEST, PROGRAM, WithRoot  # noqa: E402
+
+WISH = ("--bind=ids", "--iommu-pt", "--ignore-msrs")
+DROPIN = "/etc/default/grub.d/60-vfio-inputd.cfg"
+MODPROBE = "/etc/modprobe.d/vfio-inputd.conf"
+MODULES = "/etc/initramfs-tools/modules"
+
+
+class Transaction(WithRoot):
+    def test_plan_writes_nothing(self):
+        before = self.tree()
+        done = self.ok("plan", *WISH)
+        self.assertIn(f"+++ {DROPIN}", done.out)
+        self.assertIn("+options vfio-pci ids=10de:1b80,10de:10f0", done.out)
+        self.assertIn("update-initramfs", done.out)
+        self.assertEqual(self.tree(), before)
+        self.assertFalse(self.root.exists("/var/lib/vfio-inputd"))
+
+    def test_plan_is_what_no_verb_means(self):
+        self.assertEqual(self.ok(*WISH).out, self.ok("plan", *WISH).out)
+
+    def test_exit_code(self):
+        self.assertEqual(self.run_setup("plan", "--exit-code", *WISH).status, 3)
+        self.apply(*WISH)
+        self.assertEqual(self.run_setup("plan", "--exit-code", *WISH).status, 0)
+
+    def test_apply_and_undo_is_nothing(self):
+        os.chmod(self.root.outside(MODULES), 0o640)
+        before = self.tree()
+        self.apply(*WISH)
+        self.assertIn("iommu=pt", self.root.read(DROPIN))
+        self.assertIn("softdep nouveau pre: vfio-pci", self.root.read(MODPROBE))
+        self.assertIn("options kvm ignore_msrs=1", self.root.read(MODPROBE))
+        self.assertTrue(self.root.read(MODULES).endswith("# end vfio-inputd\n"))
+        self.assertEqual(os.stat(self.root.outside(MODULES)).st_mode & 0o777, 0o640)
+        self.undo()
+        self.assertEqual(self.tree(), before)
+        self.assertEqual(self.ok("undo", "--yes").out, "Nothing to undo.\n")
+
+    def test_apply_twice_is_apply_once(self):
+        self.apply(*WISH)
+        once = self.tree()
+        self.assertIn("Nothing to do.", self.ok("apply", "--yes", *WISH).out)
+        self.assertEqual(self.tree(), once)
+        self.assertEqual(len(self.ok("list", "--json").json["transactions"]), 1)
+
+    def test_two_applies_are_undone_in_reverse(self):
+        before = self.tree()
+        self.apply("--bind=ids")
+        first = self.ok("list", "--json").json["transactions"][0]["id"]
+        self.apply(*WISH)
+        done = self.run_setup("undo", first, "--yes")
+        self.assertEqual(done.status, 4)
+        self.assertIn("came later", done.err)
+        self.ok("undo", "--all", "--yes")
+        self.assertEqual(self.tree(), before)
+        self.assertEqual({t["state"] for t in self.ok("list", "--json").json["transactions"]}, {"undone"})
+
+    def test_what_is_not_wanted_any_more_goes(self):
+        before = self.tree()
+        self.apply(*WISH)
+        self.apply("--no-gpu")
+        self.assertFalse(self.root.exists(DROPIN))
+        self.assertFalse(self.root.exists(MODPROBE))
+        self.ok("undo", "--all", "--yes")
+        self.assertEqual(self.tree(), before)
+
+    def test_foreign_edit_is_not_overwritten(self):
+        before = self.tree()
+        self.apply(*WISH)
+        mine = self.root.read(DROPIN) + "# mine\n"
+        self.root.file(DROPIN, mine)
+        applied = self.tree()
+        done = self.run_setup("undo", "--yes")
+        self.assertEqual(done.status, 4)
+        self.assertIn(DROPIN, done.err)
+        self.assertEqual(self.tree(), applied)
+        self.undo("--force")
+        self.assertEqual(self.tree(), before)
+        kept = [os.path.join(folder, name) for folder, _, names in os.walk(self.root.outside("/var/lib/vfio-inputd"))
+                for name in names if name.startswith("rejected")]
+        self.assertEqual(len(kept), 1)
+        with open(kept[0], encoding="utf-8") as file:
+            self.assertEqual(file.read(), mine)
+
+    def test_what_somebody_removed_is_a_foreign_edit(self):
+        self.apply(*WISH)
+        self.root.remove(DROPIN)
+        self.undo()  # as it was before: nothing is lost
+
+    def test_links_are_followed_inside_the_root(self):
+        self.root.file("/etc/real/modules", "# real\n")
+        self.root.remove(MODULES)
+        self.root.link(MODULES, "/etc/real/modules")
+        before = self.tree()
+        self.apply(*WISH)
+        self.assertTrue(os.path.islink(self.root.outside(MODULES)))
+        self.assertIn("vfio_pci", self.root.read("/etc/real/modules"))
+        self.undo()
+        self.assertEqual(self.tree(), before)
+
+    def test_nobody_is_asked_without_a_terminal(self):
+        before = self.tree()
+        done = self.run_setup("apply", *WISH)
+        self.assertEqual(done.status, 4)
+        self.assertIn("--yes", done.err)
+        self.assertEqual(self.tree(), before)
+
+    def test_dry_run(self):
+        before = self.tree()
+        self.ok("apply", "--dry-run", "--yes", *WISH)
+        self.assertEqual(self.tree(), before)
+
+    def test_store_is_only_its_owners(self):
+        self.apply(*WISH)
+        for folder, folders, files in os.walk(self.root.outside("/var/lib/vfio-inputd/setup")):
+            for name in (".", *folders):
+                self.assertEqual(os.stat(os.path.join(folder, name)).st_mode & 0o077, 0)
+
+    def test_check_before_and_after_a_reboot(self):
+        self.root.file("/proc/sys/kernel/random/boot_id", "one\n")
+        self.apply(*WISH)
+        done = self.run_setup("check")
+        self.assertEqual(done.status, 3)
+        self.assertIn("was not rebooted", done.out)
+        self.root.file("/proc/sys/kernel/random/boot_id", "two\n")
+        done = self.run_setup("check")
+        self.assertEqual(done.status, 3)
+        self.assertIn("started without iommu=pt", done.out)
+        self.root.file("/proc/cmdline", "root=/dev/nvme0n1p2 ro quiet iommu=pt\n")
+        self.assertIn("bound to nouveau, not to vfio-pci", self.run_setup("check").out)
+        for address in ("0000:0a:00.0", "0000:0a:00.1"):
+            path = f"/sys/devices/pci0000:00/0000:00:03.0/{address}/driver"
+            self.root.remove(path)
+            self.root.link(path, "../../../../bus/pci/drivers/vfio-pci")
+        self.assertEqual(self.run_setup("check").status, 0)
+        self.root.file(MODPROBE, "# gone\n")
+        done = self.run_setup("check", "--json")
+        self.assertEqual(done.status, 3)
+        self.assertEqual(next(c for c in done.json["checks"] if c["status"] == "fail")["id"], "setup.files")
+
+
+class Usage(WithRoot):
+    def test_wrong_words(self):
+        for words, complaint in ((("--bind=boot",), '--bind knows no "boot"'), (("fly",), 'no verb or step "fly"'),
+                                 (("--no-gpu", "--gpu=0a:00.0"), "exclude each other"),
+                                 (("--isolate=slices",), "--isolate wants --cpus"), (("--memory=lots",), "--memory wants"),
+                                 (("--create=win",), "--create wants --medium"), (("--bootloader=LILO",), "knows no"),
+                                 (("--cpus=all",), "--cpus wants")):
+            with self.subTest(words=words):
+                done = self.run_setup("plan", *words)
+                self.assertEqual(done.status, 2, done.err)
+                self.assertIn(complaint, done.err)
+
+    def test_card_that_is_not_there(self):
+        for name in ("0000:0b:00.0", "1234:5678"):
+            done = self.run_setup("plan", f"--gpu={name}")
+            self.assertEqual(done.status, 1)
+            self.assertIn(name, done.err)
+
+    def test_root_that_is_not_there(self):
+        done = subprocess.run([PROGRAM, "setup", "plan", "--root=/does/not/exist"], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/does/not/exist", done.stderr)
+
+    def test_steps(self):
+        paths = [f["path"] for f in self.ok("plan", "modprobe", "--json", *WISH).json["files"]]
+        self.assertEqual(paths, [MODPROBE])
+
+
+class Gates(WithRoot):
+    """Each on a machine that triggers it; --yes opens none."""
+
+    def refused(self, gate, *words):
+        before = self.tree()
+        done = self.run_setup("apply", "--yes", *words)
+        self.assertEqual(done.status, 4, done.err)
+        self.assertIn(f"{gate}: ", done.err)
+        self.assertEqual(self.tree(), before)
+
+    def test_display_gpu(self):
+        self.refused("display-gpu", "--bind=ids", "--gpu=00:02.0")
+        self.apply("--bind=ids", "--gpu=00:02.0", "--accept-risk=display-gpu")
+
+    def test_only_gpu(self):
+        self.root.remove("/sys/bus/pci/devices/0000:00:02.0")
+        self.refused("only-gpu", "--bind=ids")
+        self.refused("only-gpu", "--bind=ids", "--accept-risk=display-gpu")
+        self.apply("--bind=ids", "--accept-risk=only-gpu")
+
+    def test_twin_ids(self):
+        self.root.pci("0000:0b:00.0", "/0000:00:03.0", 0x030000, 0x10DE, 0x1B80, "nouveau", 6, 0)
+        self.refused("twin-ids", "--bind=ids", "--gpu=0a:00.0")
+        self.apply("--bind=address", "--gpu=0a:00.0")
+        text = self.root.read(MODPROBE)
+        self.assertIn("0000:0a:00.0", text)
+        self.assertNotIn("0000:0b:00.0", text)
+        self.assertNotIn("ids=", text)
+
+    def test_group_foreign(self):
+        self.root.pci("0000:0c:00.0", "/0000:00:03.0", 0x020000, 0x8086, 0x1539, "igb", 5)
+        self.refused("group-foreign", "--bind=ids")
+        self.apply("--bind=ids", "--accept-risk=group-foreign")
+
+    def test_root_disk_opens_for_nobody(self):
+        path = "/sys/devices/pci0000:00/0000:00:01.0/0000:01:00.0/iommu_group"
+        self.root.remove(path)
+        self.root.link(path, "../../../../kernel/iommu_groups/5")
+        self.refused("root-disk", "--bind=ids")
+        self.refused("root-disk", "--bind=ids", "--accept-risk=root-disk", "--accept-risk=group-foreign")
+
+
+def has_strace():
+    try:
+        done = subprocess.run(["strace", "-e", "trace=none", "true"], capture_output=True, check=False, timeout=LONGEST)
+    except FileNotFoundError:
+        return False
+    return done.returncode == 0
+
+
+@unittest.skipUnless(has_strace(), "strace is not installed, or may not trace")
+class Faults(WithRoot):
+    """A kill, or a full disk, at each system call that changes something."""
+
+    CALLS = ("renameat", "fsync", "mkdirat", "unlinkat", "write")
+    MOST = 200
+
+    def inject(self, call, what, when, *words):
+        log = tempfile.NamedTemporaryFile()
+        self.addCleanup(log.close)
+        # No leak can be looked for in what is traced.
+        return self.run_setup(*words, before=("strace", "-o", log.name, "-e", f"trace={call}",
+                                              "-e", f"inject={call}:{what}:when={when}"),
+                              env=os.environ | {"ASAN_OPTIONS": "detect_leaks=0"})
+
+    def each(self, call, what, *words):
+        """Runs it again and again on a fresh machine, with the fault one call later, until it meets none."""
+        for when in range(1, self.MOST):
+            shutil.rmtree(self.root.outside("/var/lib/vfio-inputd"), ignore_errors=True)
+            done = self.inject(call, what, when, *words)
+            yield when, done
+            if done.status == 0:
+                return
+        self.fail(f"{call} is called more than {self.MOST} times")
+
+    def test_killed_while_applying(self):
+        before = self.tree()
+        for call in self.CALLS:
+            for when, done in self.each(call, "signal=KILL", "apply", "--yes", "--quiet", *WISH):
+                with self.subTest(call=call, when=when):
+                    if done.status != 0:
+                        self.assertEqual(done.status, -signal.SIGKILL, done.err)
+                    self.assertEqual(self.run_setup("undo", "--yes").status, 0)
+                    self.assertEqual(self.tree(), before)
+
+    def test_killed_while_undoing(self):
+        before = self.tree()
+        for call in ("renameat", "fsync", "unlinkat"):
+            for when in range(1, self.MOST):
+                shutil.rmtree(self.root.outside("/var/lib/vfio-inputd"), ignore_errors=True)
+                self.apply(*WISH)
+                done = self.inject(call, "signal=KILL", when, "undo", "--yes")
+                with self.subTest(call=call, when=when):
+                    self.assertEqual(self.run_setup("undo", "--yes").status, 0)
+                    self.assertEqual(self.tree(), before)
+                if done.status == 0:
+                    break
+
+    def test_unfinished_is_said(self):
+        done = self.inject("renameat", "signal=KILL", 6, "apply", "--yes", "--quiet", *WISH)
+        self.assertEqual(done.status, -signal.SIGKILL)
+        done = self.run_setup("apply", "--yes", *WISH)
+        self.assertEqual(done.status, 4)
+        self.assertIn("vfioctl setup undo", done.err)
+        self.assertEqual(self.ok("list", "--json").json["transactions"][0]["state"], "unfinished")
+
+    def fails_cleanly(self, call, error):
+        before = self.tree()
+        for when, done in self.each(call, f"error={error}", "apply", "--yes", "--quiet", *WISH):
+            with self.subTest(call=call, when=when):
+                if done.status == 0:
+                    self.undo()
+                else:
+                    self.assertIn(done.status, (1, 4), done.err)
+                    self.assertRegex(done.err, "(Everything is as before|Nothing was changed)\n$")
+                    self.assertIn(os.strerror(getattr(errno, error)), done.err)
+                self.assertEqual(self.tree(), before)
+
+    def test_full_disk(self):
+        self.fails_cleanly("write", "ENOSPC")
+
+    def test_read_only(self):
+        self.fails_cleanly("renameat", "EROFS")
+
+    def test_disk_error(self):
+        self.fails_cleanly("fsync", "EIO")
+
+
+class Together(WithRoot):
+    def test_second_apply_is_refused(self):
+        """The lock is held by another process: the kernel's own flock(1)."""
+        self.apply("--bind=ids")
+        store = self.root.outside("/var/lib/vfio-inputd/setup")
+        with subprocess.Popen(["flock", store, "sh", "-c", "echo; read x"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as holder:
+            holder.stdout.readline()
+            done = self.run_setup("apply", "--yes", *WISH)
+            holder.communicate(b"\n")
+        self.assertEqual(done.status, 4)
+        self.assertIn("at work", done.err)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
