@@ -133,9 +133,9 @@ static unsigned guest_order(const struct domain_edit *e, unsigned ret[CPU_SET_MA
         return n;
 }
 
-static bool has_cpuset(const xmlNode *pin, const struct cpu_set *wanted)
+static bool has_cpus(const xmlNode *n, const char *attribute, const struct cpu_set *wanted)
 {
-        _autofree_ char *text = xml_get(pin, "cpuset");
+        _autofree_ char *text = xml_get(n, attribute);
         struct cpu_set actual;
 
         return text && cpu_set_parse(text, &actual) == 0 && memcmp(&actual, wanted, sizeof(actual)) == 0;
@@ -152,7 +152,7 @@ static bool is_pinned(const xmlNode *cputune, const unsigned *order, unsigned n)
                 if (vcpu >= n)
                         return false;
                 cpu_set_add(&one, order[vcpu]);
-                if (!has_cpuset(pin, &one))
+                if (!has_cpus(pin, "cpuset", &one))
                         return false;
                 found++;
         }
@@ -183,11 +183,36 @@ static bool pin_guest(xmlNode *cputune, const struct domain_edit *e)
         return true;
 }
 
+/* What else is said of CPUs of the guest that it has no longer: libvirt refuses that. */
+static bool forget_above(xmlNode *cputune, const char *name, unsigned n)
+{
+        struct cpu_set there = { .bits = { 0 } };
+        bool changed = false;
+
+        for (unsigned i = 0; i < n; i++)
+                cpu_set_add(&there, i);
+        XML_FOR_EACH(tune, cputune, name) {
+                _autofree_ char *text = xml_get(tune, "vcpus"), *left = NULL;
+                struct cpu_set set;
+
+                if (!text || cpu_set_parse(text, &set) < 0)
+                        continue;
+                cpu_set_intersect(&set, &there);
+                left = cpu_set_format(&set);
+                if (!*left)
+                        xml_remove(tune);
+                else if (has_cpus(tune, "vcpus", &set) || !xml_set(tune, "vcpus", left))
+                        continue;
+                changed = true;
+        }
+        return changed;
+}
+
 static bool set_cpuset(xmlNode *pin, const struct cpu_set *set)
 {
         _autofree_ char *text = cpu_set_format(set);
 
-        return !has_cpuset(pin, set) && xml_set(pin, "cpuset", text);
+        return !has_cpus(pin, "cpuset", set) && xml_set(pin, "cpuset", text);
 }
 
 /* id: of the thread of disks, 0: the emulator itself. */
@@ -235,6 +260,24 @@ static bool pin_iothreads(xmlNode *domain, xmlNode *cputune, const struct cpu_se
         return changed;
 }
 
+/* Also where nothing is pinned: the pins of CPUs that are gone go, too. */
+static bool forget_all_above(xmlNode *domain, unsigned n)
+{
+        static const char *const of_vcpus[] = { "vcpusched", "cachetune", "memorytune" };
+        xmlNode *cputune = xml_child(domain, "cputune");
+        bool changed = false;
+
+        for (size_t i = 0; cputune && i < ARRAY_SIZE(of_vcpus); i++)
+                changed |= forget_above(cputune, of_vcpus[i], n);
+        XML_FOR_EACH(pin, cputune, "vcpupin") {
+                if (number_in(pin, "vcpu") < n)
+                        continue;
+                xml_remove(pin);
+                changed = true;
+        }
+        return changed;
+}
+
 static void edit_pinning(xmlNode *domain, const struct domain_edit *e, struct plan *notes)
 {
         _autofree_ char *guest = cpu_set_format(&e->cpus->guest), *host = cpu_set_format(&e->cpus->host);
@@ -265,6 +308,8 @@ void domain_edit_cpus(xmlNode *domain, const struct domain_edit *e, struct plan 
                           now, e->cpus->cores * e->cpus->threads);
                 return;
         }
+        if (forget_all_above(domain, e->cpus->cores * e->cpus->threads))
+                plan_note(notes, DOMAIN_STEP, PLAN_CHANGES, "what the domain says of CPUs that it has no longer goes");
         edit_processor(domain, e, notes);
         if (e->pin)
                 edit_pinning(domain, e, notes);

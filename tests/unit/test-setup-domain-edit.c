@@ -146,7 +146,7 @@ static void check_kept(const char *before, const char *after, const char *const 
 static void test_kept(void **state)
 {
         static const char *const processor[] = { "<vcpu ", "<vcpu>", "<cpu ", "<topology ", "pin ", "<model fallback",
-                                                 "<vendor>", "</devices>", "managed='no'", NULL };
+                                                 "<vendor>", "</devices>", "managed='no'", "<vcpusched ", NULL };
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
                 _autofree_ char *before = setup_domain_read(names[i]), *after = NULL, *pinned = NULL;
@@ -301,7 +301,7 @@ static void test_processor(void **state)
 {
         _cleanup_(plan_clear) struct plan notes = { 0 };
         struct domain_edit e = nothing();
-        _autofree_ char *after = NULL;
+        _autofree_ char *after = NULL, *fewer = NULL;
 
         e.cpus = &world.cpus;
         e.pin = true;
@@ -317,6 +317,9 @@ static void test_processor(void **state)
                                       "    <feature policy='disable' name='svm'/>\n"
                                       "    <feature policy='require' name='topoext'/>\n"
                                       "  </cpu>\n"));
+        fewer = edit_file("guide", &e, NULL);
+        assert_non_null(strstr(fewer, "    <emulatorpin cpuset='0,2'/>\n    <vcpusched vcpus='0-1' scheduler='fifo'"));
+        assert_int_equal(setup_domain_count(fewer, "<vcpupin "), 2);
         assert_true(setup_domain_has_note(&notes, PLAN_CHANGES, "1 cores of 2 threads"));
         assert_true(setup_domain_has_note(&notes, PLAN_CHANGES, "run on 0,2"));
 }
