@@ -66,15 +66,14 @@ static int open_dev_of(int proc_directory)
 
         root = openat(proc_directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (root < 0)
-                return -errno;
+                return errno == ENOENT ? -ESRCH : -errno;
         return open_directory(root, "dev", &st);
 }
 
+/* A process that is ending has no root any more a while before its pidfd tells. */
 int namespace_open_dev(const struct process *p)
 {
-        int r = open_dev_of(process_directory(p));
-
-        return r == -ENOENT && process_check_alive(p) < 0 ? -ESRCH : r;
+        return open_dev_of(process_directory(p));
 }
 
 /* Ours may be another: systemd gives services namespaces of their own. */

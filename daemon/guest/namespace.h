@@ -21,7 +21,8 @@ struct namespace_place {
         const char *name;
 };
 
-/* Descriptors, owned by the caller. -EPERM: others than root could have changed that /dev. */
+/* Descriptors, owned by the caller. -ESRCH: the process has ended, or is about to;
+ * -EPERM: others than root could have changed that /dev. */
 int namespace_open_dev(const struct process *p);
 int namespace_open_host_dev(void);
 /* Whether two descriptors mean the same directory. */

@@ -4,13 +4,19 @@
  * somebody who is root in a guest's namespace might have put there. */
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -200,6 +206,55 @@ static void test_dev_of_processes(void **state)
         assert_false(namespace_is_same(own, dev));
 }
 
+static void *wait_for_ever(void *userdata)
+{
+        for (;;)
+                (void) pause();
+        return NULL;
+}
+
+/* A child that is on its way out: its first thread has ended, another has not. */
+static pid_t start_ending(void)
+{
+        pid_t pid = fork();
+        pthread_t thread;
+
+        assert_true(pid >= 0);
+        if (pid != 0)
+                return pid;
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (pthread_create(&thread, NULL, wait_for_ever, NULL) == 0)
+                (void) syscall(SYS_exit, 0); /* of the thread, not of the process */
+        _exit(1);
+}
+
+static bool first_thread_ended(const struct process *p)
+{
+        _autofree_ char *text = NULL;
+        size_t size;
+
+        assert_int_equal(process_read(p, "stat", &text, &size), 0);
+        return strstr(text, ") Z ");
+}
+
+/* As QEMU killed with SIGKILL: its /dev is gone before its pidfd says that it is. */
+static void test_dev_of_an_ending_process(void **state)
+{
+        _cleanup_(process_freep) struct process *p = NULL;
+        pid_t pid;
+
+        NEED_PIDFD();
+        pid = start_ending();
+        assert_int_equal(process_pin(pid, &p), 0);
+        while (!first_thread_ended(p))
+                (void) sched_yield();
+        assert_int_equal(process_check_alive(p), 0);
+        assert_int_equal(namespace_open_dev(p), -ESRCH);
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        assert_int_equal(namespace_open_dev(p), -ESRCH);
+}
+
 #define NAMESPACE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -213,6 +268,7 @@ int main(void)
                 NAMESPACE_TEST(test_directories_of_others),
                 NAMESPACE_TEST(test_names_that_climb),
                 NAMESPACE_TEST(test_dev_of_processes),
+                NAMESPACE_TEST(test_dev_of_an_ending_process),
         };
 
         return cmocka_run_group_tests_name("namespace", tests, NULL, NULL);
