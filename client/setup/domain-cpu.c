@@ -111,8 +111,8 @@ static void edit_processor(xmlNode *domain, const struct domain_edit *e, struct 
         if (kvm && e->cpu->vendor == CPU_VENDOR_AMD && p->threads > 1)
                 changed |= want_topoext(cpu);
         plan_note(notes, DOMAIN_STEP, changed ? PLAN_CHANGES : PLAN_DONE,
-                  "the domain has %u cores of %u threads, and the processor %s", p->cores, p->threads,
-                  kvm ? "is the host's own" : "has all that QEMU can emulate");
+                  "the domain has %u core%s of %u thread%s, and the processor %s", p->cores, p->cores == 1 ? "" : "s",
+                  p->threads, p->threads == 1 ? "" : "s", kvm ? "is the host's own" : "has all that QEMU can emulate");
 }
 
 /* --- pinning -------------------------------------------------------------------------------- */

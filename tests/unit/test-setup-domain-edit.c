@@ -320,7 +320,7 @@ static void test_processor(void **state)
         fewer = edit_file("guide", &e, NULL);
         assert_non_null(strstr(fewer, "    <emulatorpin cpuset='0,2'/>\n    <vcpusched vcpus='0-1' scheduler='fifo'"));
         assert_int_equal(setup_domain_count(fewer, "<vcpupin "), 2);
-        assert_true(setup_domain_has_note(&notes, PLAN_CHANGES, "1 cores of 2 threads"));
+        assert_true(setup_domain_has_note(&notes, PLAN_CHANGES, "1 core of 2 threads"));
         assert_true(setup_domain_has_note(&notes, PLAN_CHANGES, "run on 0,2"));
 }
 

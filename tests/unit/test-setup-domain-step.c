@@ -374,6 +374,40 @@ static void test_create_small(void **state)
         assert_true(setup_domain_has_note(&p, PLAN_DONE, disk));
 }
 
+/* Runs it as it is planned; its first word may be looked for. */
+static int run(char *const *argv)
+{
+        _autofree_ char *words = words_join(argv, "' '"), *line = xasprintf("'%s' >/dev/null", words);
+
+        return system(line);
+}
+
+/* The disk goes with its domain, but not with what somebody has written to it. */
+static void test_disk_taken_back(void **state)
+{
+        _cleanup_(world_clear) struct world w = world_new("virt-manager", true);
+        _cleanup_(plan_clear) struct plan p = { 0 };
+        _autofree_ char *disk = xasprintf("%s/a disk.qcow2", setup_root_path(w.root));
+        char name[] = "neu", medium[] = "/media/install.iso", *write[] = { "qemu-io", "-c", "write 1G 512", disk, NULL };
+
+        if (access("/usr/bin/qemu-img", X_OK) < 0 || access("/usr/bin/qemu-io", X_OK) < 0) {
+                print_message("SKIP: qemu-img and qemu-io are not installed\n");
+                skip();
+        }
+        put_media(w.root);
+        setup_root_file(w.root, "/usr/bin/find", "");
+        check_plan(&w, (struct choices) { .connect = w.uri, .domain = name, .create = true, .medium = medium,
+                                          .disk = disk, .disk_gib = 2048 }, &p);
+        assert_int_equal(run(p.commands[0].argv), 0);
+        assert_int_equal(access(disk, F_OK), 0);
+        assert_int_equal(run(p.commands[0].undo), 0);
+        assert_int_equal(access(disk, F_OK), -1);
+        assert_int_equal(run(p.commands[0].argv), 0);
+        assert_int_equal(run(write), 0);
+        assert_int_equal(run(p.commands[0].undo), 0);
+        assert_int_equal(access(disk, F_OK), 0);
+}
+
 /* Made already: only what is missing is done, and nobody's disk is touched. */
 static void test_create_again(void **state)
 {
@@ -398,6 +432,7 @@ int main(void)
                 cmocka_unit_test(test_refused),      cmocka_unit_test(test_media),
                 cmocka_unit_test(test_memory),       cmocka_unit_test(test_create),
                 cmocka_unit_test(test_create_small), cmocka_unit_test(test_create_again),
+                cmocka_unit_test(test_disk_taken_back),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
