@@ -30,7 +30,7 @@ SUITES = ("bookworm", "trixie")
 DISK_SIZE = "3G"
 BASE_SPACE = 4 << 30
 IMAGE_SPACE = 3 << 30
-TOOLS = ("mmdebstrap", "mke2fs", "tar", "unshare", "xz", "zstd", "qemu-img", "qemu-system-x86_64", "as", "ld", "gcc")
+TOOLS = ("mmdebstrap", "mke2fs", "sfdisk", "tar", "unshare", "xz", "zstd", "qemu-img", "qemu-system-x86_64", "as", "ld", "gcc")
 
 
 class Unavailable(Exception):
@@ -69,21 +69,22 @@ def get_image(suite="bookworm", debs=(), progress=lambda what: None):
     return Image(directory / "root.img", directory / "vmlinuz", directory / "initrd.img", suite)
 
 
-def get_base(suite, progress):
-    directory = BUILD / f"base-{suite}-{base_key(suite)}"
+def get_base(suite, progress, name="base", more=()):
+    """`more`: packages that only this one has, which then has a name of its own."""
+    directory = BUILD / f"{name}-{suite}-{digest(base_key(suite), *more)}"
     if not directory.exists():
         require_space(BASE_SPACE)
-        progress(f"building the {suite} base layer, which takes minutes but only once")
+        progress(f"building the {suite} {name} layer, which takes minutes but only once")
         with building(directory) as partial:
-            build_base(suite, partial)
-        drop_old(f"base-{suite}-*", keep=1)
+            build_base(suite, partial, more)
+        drop_old(f"{name}-{suite}-*", keep=1)
     return directory / "root.tar.zst"
 
 
-def build_base(suite, directory):
+def build_base(suite, directory, more=()):
     command = [
         "mmdebstrap", "--variant=minbase", "--quiet",
-        "--include=" + ",".join(read_list(HERE / "packages.txt", suite)),
+        "--include=" + ",".join([*read_list(HERE / "packages.txt", suite), *more]),
         f"--setup-hook=cp -r '{HERE}/rootfs/.' \"$1\"",
         f"--customize-hook={HERE}/recipe.sh",
         suite, str(directory / "root.tar.zst"),
@@ -92,7 +93,9 @@ def build_base(suite, directory):
                f"the {suite} base layer could not be built; is the Debian mirror reachable?")
 
 
-def build_image(base, debs, directory, progress):
+@contextlib.contextmanager
+def unpacked(base, debs, directory, progress):
+    """The tree of a base layer with these packages installed."""
     progress("unpacking the base layer")
     log = directory / "log"
     with tempfile.TemporaryDirectory(dir=BUILD, prefix="root-") as root:
@@ -102,6 +105,12 @@ def build_image(base, debs, directory, progress):
         if debs:
             progress("installing " + ", ".join(deb.stem for deb in debs))
             install(Path(root), debs, log)
+        yield root
+
+
+def build_image(base, debs, directory, progress):
+    log = directory / "log"
+    with unpacked(base, debs, directory, progress) as root:
         shutil.copy(newest(Path(root, "boot"), "vmlinuz-*"), directory / "vmlinuz")
         shutil.copy(newest(Path(root, "boot"), "initrd.img-*"), directory / "initrd.img")
         progress("making the disk")

@@ -135,8 +135,7 @@ class Machine:
     def _start(self):
         if self._own_directory:
             self._cleanup.callback(shutil.rmtree, self.directory, ignore_errors=True)
-        disk = self.directory / "disk.qcow2"
-        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", self.image.disk, disk], check=True)
+        disk = self._make_disk()
         files = self.directory / "files.tar"
         pack(self._files, files)
 
@@ -166,6 +165,15 @@ class Machine:
         self.hardware = Hardware(self.qmp, SEATS)
         threading.Thread(target=self._read_control, daemon=True).start()
 
+    def _make_disk(self):
+        disk = self.directory / "disk.qcow2"
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", self.image.disk, disk], check=True)
+        return disk
+
+    def _boot_options(self):
+        return ["-machine", "q35", "-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd),
+                "-append", " ".join(self._append)]
+
     def _spawn(self, command, inherited):
         libc = ctypes.CDLL(None)
         stdin = None if self._shell else subprocess.DEVNULL
@@ -178,9 +186,8 @@ class Machine:
         seats = [option for id, driver in SEATS.items() for option in ("-device", f"{driver},id={id}")]
         shell = ["-chardev", "stdio,id=shell,signal=off", "-device", "virtconsole,chardev=shell"]
         return [
-            "qemu-system-x86_64", "-nodefaults", "-no-reboot", "-machine", "q35", *ACCELERATORS[self.accel],
+            "qemu-system-x86_64", "-nodefaults", "-no-reboot", *self._boot_options(), *ACCELERATORS[self.accel],
             "-cpu", "max", "-smp", str(self._cpus), "-m", str(self._memory),
-            "-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd), "-append", " ".join(self._append),
             "-drive", f"file={disk},if=none,id=system,cache=unsafe",
             "-device", "virtio-blk-pci,drive=system",
             "-drive", f"file={files},if=none,id=files,format=raw,readonly=on",
