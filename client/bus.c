@@ -59,14 +59,18 @@ static int wait_connected(sd_bus *bus, uint64_t timeout)
         return r < 0 ? r : 0;
 }
 
+int bus_open(struct client *c)
+{
+        int r = sd_bus_open_system(&c->bus);
+
+        return r < 0 ? r : wait_connected(c->bus, bus_timeout(c, TIMEOUT_READ));
+}
+
 enum outcome bus_connect(struct client *c)
 {
         _autofree_ char *sentence = NULL;
-        int r;
+        int r = bus_open(c);
 
-        r = sd_bus_open_system(&c->bus);
-        if (r >= 0)
-                r = wait_connected(c->bus, bus_timeout(c, TIMEOUT_READ));
         if (r >= 0)
                 return OUTCOME_OK;
 

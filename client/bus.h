@@ -24,7 +24,9 @@ struct service {
 
 extern const struct service inputd_service, guestd_service;
 
-/* Opens c->bus. Reports its own failures. */
+/* Opens c->bus and waits until it is there, -ETIMEDOUT if that takes too long. */
+int bus_open(struct client *c);
+/* The same. Reports its own failures. */
 enum outcome bus_connect(struct client *c);
 
 /* The timeout to use: that of the user, if given. */

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 
 #include "client/setup/words.h"
+#include "client/text.h"
 #include "common/text.h"
 
 static const enum check_status statuses[] = { CHECK_OK, CHECK_WARN, CHECK_FAIL, CHECK_SKIP, CHECK_UNKNOWN };
@@ -96,19 +97,6 @@ void check_fix(struct check *c, const char *format, ...)
         va_end(args);
 }
 
-void checks_keep(struct checks *c, char *const *ids)
-{
-        size_t n = 0;
-
-        for (size_t i = 0; i < c->n_items; i++) {
-                if (words_have(ids, c->items[i].id))
-                        c->items[n++] = c->items[i];
-                else
-                        check_clear(&c->items[i]);
-        }
-        c->n_items = n;
-}
-
 /* --- questions -------------------------------------------------------------------- */
 
 const struct check *checks_find(const struct checks *c, const char *id)
@@ -159,9 +147,28 @@ static const char *status_label(enum check_status status)
         return status == CHECK_FAIL ? "FAIL" : check_status_name(status);
 }
 
+static enum text_colour status_colour(enum check_status status)
+{
+        switch (status) {
+        case CHECK_OK:
+                return TEXT_GREEN;
+        case CHECK_WARN:
+        case CHECK_UNKNOWN:
+                return TEXT_YELLOW;
+        case CHECK_FAIL:
+                return TEXT_RED;
+        case CHECK_SKIP:
+                break;
+        }
+        return TEXT_PLAIN;
+}
+
 static void print_check(const struct check *c, int width, FILE *out)
 {
-        (void) fprintf(out, " %-7s %-*s  %s\n", status_label(c->status), width, c->id, c->message);
+        enum text_colour colour = out == stdout ? status_colour(c->status) : TEXT_PLAIN;
+
+        (void) fprintf(out, " %s%-7s%s %-*s  %s\n", text_begin(colour), status_label(c->status), text_end(colour),
+                       width, c->id, c->message);
         if (c->evidence)
                 (void) fprintf(out, "           why: %s\n", c->evidence);
         for (char **fix = c->fix; fix && *fix; fix++)

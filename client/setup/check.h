@@ -41,9 +41,6 @@ void check_evidence(struct check *c, const char *format, ...) _printf_(2, 3);
 /* One more command or sentence that mends it. */
 void check_fix(struct check *c, const char *format, ...) _printf_(2, 3);
 
-/* Drops all but those with these ids. */
-void checks_keep(struct checks *c, char *const *ids);
-
 const char *check_status_name(enum check_status status);
 /* NULL: no check has that id. */
 const struct check *checks_find(const struct checks *c, const char *id);

@@ -40,7 +40,7 @@ static void check_wanted(const struct doctor *d, struct check *c)
         _autofree_ char *gpus = list_gpus(&d->machine->pci);
 
         if (!d->gpu) {
-                check_set(c, CHECK_FAIL, "there is no PCI function %s", d->wanted);
+                check_set(c, CHECK_FAIL, "there is no PCI function %s", d->wish->gpu);
                 check_evidence(c, "GPUs here: %s", *gpus ? gpus : "none");
                 check_fix(c, "give the address of one of them, as lspci -D has it");
         } else if (!pci_is_gpu(d->gpu)) {
@@ -59,8 +59,8 @@ static void check_present(const struct doctor *d, struct check *c)
         size_t n = count_gpus(p);
 
         if (!p->known) {
-                check_set(c, CHECK_SKIP, "this root does not tell of a running system");
-        } else if (d->wanted) {
+                check_set(c, CHECK_SKIP, DOCTOR_NOT_RUNNING);
+        } else if (d->wish->gpu) {
                 check_wanted(d, c);
         } else if (d->gpu) {
                 check_set(c, CHECK_OK, "%s, %04x:%04x", d->gpu->address, d->gpu->vendor, d->gpu->device);
@@ -237,10 +237,10 @@ static void check_driver(const struct doctor *d, struct check *c)
 }
 
 const struct doctor_check doctor_gpu_checks[] = {
-        { "gpu.present", "there is a GPU for a guest", check_present },
-        { "gpu.boot-vga", "the host's picture is on another one", check_boot_vga },
-        { "gpu.group", "its IOMMU group has nothing else in it", check_group },
-        { "gpu.duplicate-id", "no device of the host has the same ids", check_duplicate },
-        { "gpu.driver", "it is bound as it was meant to be", check_driver },
-        { NULL, NULL, NULL },
+        { "gpu.present", "there is a GPU for a guest", check_present, 0 },
+        { "gpu.boot-vga", "the host's picture is on another one", check_boot_vga, 0 },
+        { "gpu.group", "its IOMMU group has nothing else in it", check_group, 0 },
+        { "gpu.duplicate-id", "no device of the host has the same ids", check_duplicate, 0 },
+        { "gpu.driver", "it is bound as it was meant to be", check_driver, 0 },
+        { NULL, NULL, NULL, 0 },
 };

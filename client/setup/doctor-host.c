@@ -7,8 +7,6 @@
 #include "client/setup/program.h"
 #include "client/setup/words.h"
 
-#define NOT_RUNNING "this root does not tell of a running system"
-
 /* --- processor -------------------------------------------------------------------- */
 
 static void check_cpu(const struct doctor *d, struct check *c)
@@ -16,7 +14,7 @@ static void check_cpu(const struct doctor *d, struct check *c)
         const struct cpu *cpu = &d->machine->cpu;
 
         if (!cpu->known) {
-                check_set(c, CHECK_SKIP, NOT_RUNNING);
+                check_set(c, CHECK_SKIP, DOCTOR_NOT_RUNNING);
         } else if (cpu->virt) {
                 check_set(c, CHECK_OK, "the processor can run guests%s",
                           cpu->virtual ? " (nested: this is a virtual machine itself)" : "");
@@ -36,7 +34,7 @@ static void check_kvm(const struct doctor *d, struct check *c)
         _autofree_ char *loaded = xasprintf("/sys/module/%s", module);
 
         if (!cpu->known) {
-                check_set(c, CHECK_SKIP, NOT_RUNNING);
+                check_set(c, CHECK_SKIP, DOCTOR_NOT_RUNNING);
         } else if (cpu->kvm_device) {
                 check_set(c, CHECK_OK, "/dev/kvm is there");
         } else if (!cpu->virt) {
@@ -66,7 +64,7 @@ static void check_iommu_firmware(const struct doctor *d, struct check *c)
                 check_set(c, CHECK_OK, "the kernel found an IOMMU");
         } else if (!i->acpi_known) {
                 check_set(c, i->known ? CHECK_UNKNOWN : CHECK_SKIP,
-                          i->known ? "the ACPI tables cannot be seen" : NOT_RUNNING);
+                          i->known ? "the ACPI tables cannot be seen" : DOCTOR_NOT_RUNNING);
         } else {
                 check_set(c, CHECK_FAIL, "the IOMMU is switched off in the firmware, or there is none");
                 check_evidence(c, "neither DMAR nor IVRS in /sys/firmware/acpi/tables");
@@ -112,7 +110,7 @@ static void check_iommu_enabled(const struct doctor *d, struct check *c)
         if (i->enabled)
                 check_set(c, CHECK_OK, "%s is at work, %u groups", i->unit ? i->unit : "the IOMMU", i->n_groups);
         else if (!i->known && !i->acpi_known)
-                check_set(c, CHECK_SKIP, NOT_RUNNING);
+                check_set(c, CHECK_SKIP, DOCTOR_NOT_RUNNING);
         else if (i->acpi_known && !iommu_in_firmware(i))
                 check_set(c, CHECK_SKIP, "the firmware offers none");
         else
@@ -152,7 +150,7 @@ static void check_cmdline(const struct doctor *d, struct check *c)
         _cleanup_(strv_freep) char **words = words_split(cmdline ? cmdline : "", " \t");
 
         if (!cmdline) {
-                check_set(c, CHECK_SKIP, NOT_RUNNING);
+                check_set(c, CHECK_SKIP, DOCTOR_NOT_RUNNING);
                 return;
         }
         check_set(c, CHECK_OK, "the kernel knows all parameters that are meant for passthrough");
@@ -327,15 +325,15 @@ static void check_libvirt(const struct doctor *d, struct check *c)
 }
 
 const struct doctor_check doctor_host_checks[] = {
-        { "cpu.virt", "the processor can run guests", check_cpu },
-        { "kvm.device", "KVM is there", check_kvm },
-        { "iommu.firmware", "the firmware offers an IOMMU", check_iommu_firmware },
-        { "iommu.enabled", "the kernel uses it", check_iommu_enabled },
-        { "cmdline.unknown-token", "no kernel parameter is misspelt or without effect", check_cmdline },
-        { "vfio.builtin", "the kernel has vfio-pci, and reads its options where they are", check_builtin },
-        { "modprobe.effective", "vfio-pci's ids are set once, where modprobe reads them", check_modprobe },
-        { "initramfs.known", "it is known what makes the initramfs", check_initramfs },
-        { "bootloader.known", "it is known where the kernel's parameters are", check_bootloader },
-        { "libvirt.daemon", "libvirt is installed and enabled", check_libvirt },
-        { NULL, NULL, NULL },
+        { "cpu.virt", "the processor can run guests", check_cpu, 0 },
+        { "kvm.device", "KVM is there", check_kvm, 0 },
+        { "iommu.firmware", "the firmware offers an IOMMU", check_iommu_firmware, 0 },
+        { "iommu.enabled", "the kernel uses it", check_iommu_enabled, 0 },
+        { "cmdline.unknown-token", "no kernel parameter is misspelt or without effect", check_cmdline, 0 },
+        { "vfio.builtin", "the kernel has vfio-pci, and reads its options where they are", check_builtin, 0 },
+        { "modprobe.effective", "vfio-pci's ids are set once, where modprobe reads them", check_modprobe, 0 },
+        { "initramfs.known", "it is known what makes the initramfs", check_initramfs, 0 },
+        { "bootloader.known", "it is known where the kernel's parameters are", check_bootloader, 0 },
+        { "libvirt.daemon", "libvirt is installed and enabled", check_libvirt, 0 },
+        { NULL, NULL, NULL, 0 },
 };

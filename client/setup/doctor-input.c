@@ -18,7 +18,7 @@ static void check_uinput(const struct doctor *d, struct check *c)
         const struct root *r = d->machine->root;
 
         if (!d->machine->kernels.cmdline) {
-                check_set(c, CHECK_SKIP, "this root does not tell of a running system");
+                check_set(c, CHECK_SKIP, DOCTOR_NOT_RUNNING);
         } else if (root_exists(r, "/dev/uinput")) {
                 check_set(c, CHECK_OK, "/dev/uinput is there");
         } else {
@@ -118,7 +118,7 @@ static char *find_event_path(const char *text)
 
                 (*line)[strcspn(*line, "#")] = '\0';
                 at = strstr(*line, prefix);
-                if (at && (isdigit((unsigned char) at[strlen(prefix)]) || strchr("*[", at[strlen(prefix)])))
+                if (at && (isdigit((unsigned char) at[strlen(prefix)]) || at[strlen(prefix)] == '*'))
                         return xasprintf("%.*s", (int) (strlen(prefix) + strspn(at + strlen(prefix), "0123456789*")),
                                          at);
         }
@@ -250,10 +250,10 @@ static void check_group(const struct doctor *d, struct check *c)
 }
 
 const struct doctor_check doctor_input_checks[] = {
-        { "input.uinput", "virtual keyboards can be made", check_uinput },
-        { "input.service", "vfio-inputd is installed and enabled", check_service },
-        { "input.group-overreach", "QEMU may not read all keyboards", check_group },
-        { "guide.event-path", "no file names an input device by its number", check_event_path },
-        { "guide.user", "qemu.conf has no unquoted user, which would make it void", check_user },
-        { NULL, NULL, NULL },
+        { "input.uinput", "virtual keyboards can be made", check_uinput, 0 },
+        { "input.service", "vfio-inputd is installed and enabled", check_service, 0 },
+        { "input.group-overreach", "QEMU may not read all keyboards", check_group, 0 },
+        { "guide.event-path", "no file names an input device by its number", check_event_path, 0 },
+        { "guide.user", "qemu.conf has no unquoted user, which would make it void", check_user, 0 },
+        { NULL, NULL, NULL, 0 },
 };

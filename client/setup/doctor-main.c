@@ -15,6 +15,8 @@ enum {
         OPT_JSON,
         OPT_STRICT,
         OPT_GPU,
+        OPT_DOMAIN,
+        OPT_CONNECT,
         OPT_ROOT,
         OPT_VERSION,
 };
@@ -22,13 +24,14 @@ enum {
 static const struct option longs[] = {
         { "list", no_argument, NULL, OPT_LIST },     { "json", no_argument, NULL, OPT_JSON },
         { "strict", no_argument, NULL, OPT_STRICT }, { "gpu", required_argument, NULL, OPT_GPU },
+        { "domain", required_argument, NULL, OPT_DOMAIN }, { "connect", required_argument, NULL, OPT_CONNECT },
         { "root", required_argument, NULL, OPT_ROOT }, { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, OPT_VERSION }, { NULL, 0, NULL, 0 },
 };
 
 struct wish {
-        const char *gpu, *root; /* borrowed from argv */
-        char **checks;          /* NULL: all */
+        const char *gpu, *domain, *connect, *root; /* borrowed from argv */
+        char **checks;                             /* NULL: all */
         bool list, json, strict;
 };
 
@@ -46,6 +49,8 @@ static void print_help(void)
              "      --json           Print JSON\n"
              "      --strict         Warnings and unknowns count as failures\n"
              "      --gpu=ADDRESS    The card that the guest is to get\n"
+             "      --domain=NAME    The libvirt domain that it is about (default: all)\n"
+             "      --connect=URI    Where libvirt is (default: qemu:///system)\n"
              "      --root=DIR       A system that is mounted there\n"
              "  -h, --help           Show this help\n"
              "      --version        Show the version\n\n"
@@ -72,18 +77,17 @@ static int look(const struct wish *w)
         _cleanup_(checks_clear) struct checks all = { 0 };
         _cleanup_(machine_freep) struct machine *m = NULL;
         _cleanup_(root_freep) struct root *r = NULL;
+        struct doctor_wish wish = { .gpu = w->gpu, .domain = w->domain, .connect = w->connect, .checks = w->checks };
         int e = root_open(w->root, &r);
 
         if (e == 0)
                 e = machine_load(r, &m);
         if (e == 0)
-                e = doctor_run(m, w->gpu, &all);
+                e = doctor_run(m, &wish, &all);
         if (e < 0) {
                 text_complain("%s cannot be looked at: %s", w->root ? w->root : "This machine", strerror(-e));
                 return 1;
         }
-        if (w->checks)
-                checks_keep(&all, w->checks);
         if (w->json) {
                 json_object *o = checks_to_json(&all);
 
@@ -112,6 +116,8 @@ static bool parse(int argc, char **argv, struct wish *w, bool *ret_done)
                 case OPT_JSON: w->json = true; break;
                 case OPT_STRICT: w->strict = true; break;
                 case OPT_GPU: w->gpu = optarg; break;
+                case OPT_DOMAIN: w->domain = optarg; break;
+                case OPT_CONNECT: w->connect = optarg; break;
                 case OPT_ROOT: w->root = optarg; break;
                 case 'h': print_help(); *ret_done = true; return true;
                 case OPT_VERSION: puts("vfioctl-setup " PACKAGE_VERSION); *ret_done = true; return true;
