@@ -3,7 +3,7 @@
 /* What guides change in libvirt's and AppArmor's configuration for QEMU's own
  * input-linux, and why none of it is needed. */
 
-#include "client/setup/step.h"
+#include "client/setup/step-libvirt-legacy.h"
 
 #define STEP "libvirt"
 
@@ -12,6 +12,8 @@ int step_libvirt_plan(const struct setup *s, struct plan *p, char **ret_error)
         plan_note(p, STEP, PLAN_NOT_NEEDED, "nvram in qemu.conf: libvirt finds the firmware by QEMU's descriptors");
         plan_note(p, STEP, PLAN_NOT_NEEDED, "user and group in qemu.conf: QEMU stays the distribution's own user, and is "
                                             "never root");
+        if (s->choices->legacy_input)
+                return step_libvirt_legacy(s, p, ret_error);
         plan_note(p, STEP, PLAN_NOT_NEEDED, "the group input: its members can read every keyboard of the host, passwords "
                                             "included; libvirt lets this one domain open this one node");
         plan_note(p, STEP, PLAN_NOT_NEEDED, "cgroup_device_acl: for <input type='evdev'> libvirt does it, and for other "

@@ -7,6 +7,7 @@
 
 #include "client/setup/program.h"
 #include "client/setup/run.h"
+#include "client/setup/virconf.h"
 #include "client/setup/words.h"
 
 /* --- by another program ----------------------------------------------------------------------- */
@@ -39,9 +40,9 @@ static int ask(const struct plan_file *f, char *const *argv, char **ret_error)
         return -EINVAL;
 }
 
-static int ask_program(const struct plan_file *f, char **ret_error, const char *const *words)
+static int ask_program(const struct plan_file *f, const char *text, char **ret_error, const char *const *words)
 {
-        _autoclose_ int fd = text_file(f->after, f->after_size);
+        _autoclose_ int fd = text_file(text, strlen(text));
         _autofree_ char *path = xasprintf("/proc/self/fd/%d", fd);
         _cleanup_(strv_freep) char **argv = NULL;
 
@@ -55,7 +56,17 @@ static int ask_shell(const struct plan_file *f, char **ret_error)
 {
         static const char *const words[] = { "sh", "-n", NULL };
 
-        return ask_program(f, ret_error, words);
+        return ask_program(f, f->after, ret_error, words);
+}
+
+/* Rules that a profile includes: in one of their own, which is read and not loaded. */
+static int ask_apparmor(const struct root *r, const struct plan_file *f, char **ret_error)
+{
+        _autofree_ char *base = xasprintf("%s/etc/apparmor.d", root_path(r));
+        _autofree_ char *profile = xasprintf("profile vfio-inputd-check {\n%s\n}\n", f->after);
+        const char *const words[] = { "apparmor_parser", "-Q", "-K", "-b", base, NULL };
+
+        return ask_program(f, profile, ret_error, words);
 }
 
 /* --- by ourselves ------------------------------------------------------------------------------ */
@@ -66,6 +77,15 @@ static int judge(const struct plan_file *f, bool good, const char *wanted, char 
                 return 0;
         *ret_error = xasprintf("%s would not be well-formed: %s", f->path, wanted);
         return -EINVAL;
+}
+
+static int ask_virconf(const struct plan_file *f, char **ret_error)
+{
+        _cleanup_(virconf_clear) struct virconf c = { 0 };
+        _autofree_ char *error = NULL;
+        int e = virconf_parse(f->after, &c, &error);
+
+        return judge(f, e == 0, error, ret_error);
 }
 
 static bool is_one_line(const char *text)
@@ -107,10 +127,12 @@ int validate(const struct root *r, const struct plan_file *f, char **ret_error)
 {
         switch (f->validator) {
         case VALIDATE_NONE:
-        case VALIDATE_APPARMOR:
-        case VALIDATE_LIBVIRT_CONF:
         case VALIDATE_SYSTEMD:
                 return 0;
+        case VALIDATE_APPARMOR:
+                return ask_apparmor(r, f, ret_error);
+        case VALIDATE_LIBVIRT_CONF:
+                return ask_virconf(f, ret_error);
         case VALIDATE_SHELL:
                 return ask_shell(f, ret_error);
         case VALIDATE_MODPROBE:
