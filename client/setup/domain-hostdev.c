@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* The functions of the GPU as <hostdev>s. Where they stand in the guest libvirt
- * chooses: it keeps those of one slot together as one multifunction device. */
+ * chooses: each on a port of its own, which drivers take as well as one slot. */
 
 #include <stdio.h>
 

@@ -105,12 +105,25 @@ static bool choose_network(struct domain_store *store, struct plan *p)
 
 /* --- disk and medium -------------------------------------------------------------------------- */
 
-static const char *format_of(const struct root *r, const char *path)
+/* Of one that is there. A whole disk of the host is not taken: it could be the host's own. */
+static int find_format(const struct root *r, const char *path, const char **ret, char **ret_error)
 {
         _autoclose_ int fd = root_open_file(r, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+        struct stat st;
         char magic[4];
 
-        return fd >= 0 && pread(fd, magic, 4, 0) == 4 && memcmp(magic, "QFI\xfb", 4) == 0 ? "qcow2" : "raw";
+        if (fd < 0 || fstat(fd, &st) < 0) {
+                int e = fd < 0 ? fd : -errno;
+
+                *ret_error = xasprintf("the disk %s is there already and cannot be read: %s", path, strerror(-e));
+                return e;
+        }
+        if (!S_ISREG(st.st_mode)) {
+                *ret_error = xasprintf("--disk=%s: expected the path of a file, or of one to be made", path);
+                return -EINVAL;
+        }
+        *ret = pread(fd, magic, 4, 0) == 4 && memcmp(magic, "QFI\xfb", 4) == 0 ? "qcow2" : "raw";
+        return 0;
 }
 
 /* An image without any data has less than four clusters of 64 KiB, up to 4 TiB.
@@ -142,7 +155,10 @@ static int choose_disk(const struct setup *s, struct plan *p, char **ret_path, c
                 return -EINVAL;
         }
         if (root_exists(s->machine->root, path)) {
-                *ret_format = format_of(s->machine->root, path);
+                int e = find_format(s->machine->root, path, ret_format, ret_error);
+
+                if (e < 0)
+                        return e;
                 plan_note(p, DOMAIN_STEP, PLAN_DONE, "the disk %s is there already, and used as it is", path);
         } else {
                 *ret_format = "qcow2";

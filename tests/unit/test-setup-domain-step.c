@@ -241,7 +241,7 @@ static void test_refused(void **state)
 {
         _cleanup_(world_clear) struct world w = world_new("virt-manager", true);
         char other[] = "nobody", name[] = "win10", many[] = "64", missing[] = "/missing.iso", text[] = "/etc/group",
-             relative[] = "x.iso", slash[] = "a/b";
+             relative[] = "x.iso", slash[] = "a/b", folder[] = "/etc";
 
         check_refused(&w, (struct choices) { .domain = other }, "nobody");
         check_refused(&w, (struct choices) { .domain = name, .cpus = many }, "--cpus=64");
@@ -249,6 +249,7 @@ static void test_refused(void **state)
         check_refused(&w, (struct choices) { .domain = other, .create = true, .medium = text }, "ISO image");
         check_refused(&w, (struct choices) { .domain = other, .create = true, .medium = relative }, "absolute");
         check_refused(&w, (struct choices) { .domain = other, .create = true, .memory_mib = 32000 }, "32000 MiB");
+        check_refused(&w, (struct choices) { .domain = other, .create = true, .disk = folder }, "expected the path of a file");
         check_refused(&w, (struct choices) { .domain = slash, .create = true }, "name");
         setup_root_file(w.root, CONFIG, "guests = 1;\n");
         check_refused(&w, (struct choices) { .domain = name }, CONFIG ":1");
