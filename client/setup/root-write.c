@@ -154,6 +154,21 @@ static int replace(int parent, const char *name, const void *data, size_t size, 
         return e;
 }
 
+/* The file that is there, -EBADF: none. What is a device, like /dev/null behind the
+ * link of somebody who masks a file, is never replaced. */
+static int open_old(int parent, const char *name, int *ret)
+{
+        struct stat st;
+
+        *ret = -EBADF;
+        if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+        *ret = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        return *ret < 0 ? -errno : 0;
+}
+
 int root_write(const struct root *r, const char *path, const void *data, size_t size, mode_t mode, int like)
 {
         _autofree_ char *real = NULL;
@@ -165,11 +180,19 @@ int root_write(const struct root *r, const char *path, const void *data, size_t 
         parent = open_parent(r, real);
         if (parent < 0)
                 return parent;
-        if (like < 0) {
-                old = openat(parent, path_name(real), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-                like = old;
-        }
-        return replace(parent, path_name(real), data, size, mode, like);
+        e = open_old(parent, path_name(real), &old);
+        return e < 0 ? e : replace(parent, path_name(real), data, size, mode, like < 0 ? old : like);
+}
+
+int root_link(const struct root *r, const char *path, const char *target)
+{
+        _autoclose_ int parent = open_parent(r, path);
+
+        if (parent < 0)
+                return parent;
+        if (symlinkat(target, parent, path_name(path)) < 0)
+                return -errno;
+        return fsync(parent) < 0 ? -errno : 0;
 }
 
 void root_write_tidy(const struct root *r, const char *path)
@@ -229,5 +252,5 @@ int root_remove_directory(const struct root *r, const char *path)
         if (unlinkat(parent, path_name(path), AT_REMOVEDIR) < 0 && errno != ENOENT && errno != ENOTEMPTY &&
             errno != EEXIST)
                 return -errno;
-        return 0;
+        return fsync(parent) < 0 ? -errno : 0;
 }

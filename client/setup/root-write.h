@@ -10,12 +10,15 @@
 #include "client/setup/root.h"
 
 /* Replaces the content of path, or makes it with that mode. A link is followed,
- * inside the root, and the file behind it replaced. like: mode, owner and
+ * inside the root, and the file behind it replaced; -EINVAL if that is no regular
+ * file. like: mode, owner and
  * extended attributes (with them ACLs and SELinux labels) are taken from this
  * descriptor; -1: from the file that is there. */
 int root_write(const struct root *r, const char *path, const void *data, size_t size, mode_t mode, int like);
 /* Removes what a root_write() of path has left that was killed in the middle. */
 void root_write_tidy(const struct root *r, const char *path);
+/* Makes a link, where nothing is. */
+int root_link(const struct root *r, const char *path, const char *target);
 /* Removes a file, or a link itself. -ENOENT if there is none. */
 int root_remove(const struct root *r, const char *path);
 /* Makes the directory and those above it. Those that were made are added to

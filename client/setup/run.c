@@ -42,6 +42,8 @@ static void child(const char *root, char *const *argv, int in, int out, int err)
 
         (void) sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
+        (void) signal(SIGPIPE, SIG_DFL); /* scripts rest on it in their pipelines; we may ignore it */
+        (void) setpgid(0, 0);            /* Ctrl+C is for us: a rebuild, and taking one back, runs to its end */
         (void) setenv("LC_ALL", "C.UTF-8", 1);
         (void) setenv("DEBIAN_FRONTEND", "noninteractive", 1);
         if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)

@@ -147,7 +147,9 @@ int store_newest(struct store *s, struct record *ret)
                 _cleanup_(record_clear) struct record r = { 0 };
 
                 e = store_load(s, ids[i - 1], &r);
-                if (e < 0 || r.state == RECORD_UNDONE)
+                if (e < 0)
+                        break; /* an older one is not the newest because this cannot be read */
+                if (r.state == RECORD_UNDONE)
                         continue;
                 *ret = r;
                 r = (struct record) { 0 };
@@ -206,6 +208,7 @@ int store_note(struct store *s, struct record *r, const char *format, ...)
         va_end(args);
         /* Behind a line that was cut off begins a new one. */
         text = xasprintf("\n%s\n", line);
+        errno = 0; /* a write that was cut off sets none */
         if (write(fd, text, strlen(text)) != (ssize_t) strlen(text))
                 return errno ? -errno : -ENOSPC;
         if (fsync(fd) < 0)
@@ -221,6 +224,17 @@ static int write_contents(struct store *s, const struct record *r, const char *w
         return data ? store_write(s, r, what, n, data, size, like) : 0;
 }
 
+/* Where a link leads that is going to be removed. */
+static int write_link(struct store *s, const struct record *r, const struct plan_file *f, size_t n)
+{
+        _autofree_ char *target = NULL;
+        int e = root_readlink(s->root, f->path, &target);
+
+        if (e == -EINVAL || e == -ENOENT)
+                return 0;
+        return e < 0 ? e : store_write(s, r, "link", n, target, strlen(target), -1);
+}
+
 static int write_file(struct store *s, const struct record *r, const struct plan_file *f, size_t n)
 {
         _autoclose_ int now = f->before ? root_open_file(s->root, f->path, O_RDONLY) : -EBADF;
@@ -229,6 +243,8 @@ static int write_file(struct store *s, const struct record *r, const struct plan
         if (f->before && now < 0)
                 return now;
         e = write_contents(s, r, "before", n, f->before, f->before_size, now);
+        if (e == 0 && !f->after)
+                e = write_link(s, r, f, n);
         return e < 0 ? e : write_contents(s, r, "after", n, f->after, f->after_size, -1);
 }
 
@@ -253,21 +269,39 @@ static int write_plan(struct store *s, struct record *r, const struct plan *p, c
         return root_write(s->root, path, text, strlen(text), 0600, -1);
 }
 
+/* Ids are in the order of their making also where the clock was put back: it is
+ * hours ahead where another system has left local time in it. */
+static int newest_id(struct store *s, char **ret)
+{
+        _cleanup_(strv_freep) char **ids = NULL;
+        int e = store_list(s, &ids);
+        size_t n = words_count(ids);
+
+        *ret = xstrdup(n ? ids[n - 1] : "");
+        return e;
+}
+
 /* Two within a second are told apart by a letter. */
 static int make_folder(struct store *s, struct record *r)
 {
+        _autofree_ char *newest = NULL;
+        int e = newest_id(s, &newest);
         time_t now = time(NULL);
         struct tm utc;
         char id[32];
 
         (void) gmtime_r(&now, &utc);
         (void) strftime(id, sizeof(id), "%Y%m%dT%H%M%SZ", &utc);
+        if (e < 0)
+                return e;
+        if (strlen(newest) >= strlen(id) && strncmp(newest, id, strlen(id)) > 0)
+                (void) snprintf(id, sizeof(id), "%.16s", newest);
         for (char letter = 'a'; letter <= 'z'; letter++) {
                 _autofree_ char *folder = xasprintf(STORE_FOLDER "/%s%c", id, letter);
 
                 if (letter == 'a')
                         folder[strlen(folder) - 1] = '\0';
-                if (root_exists(s->root, folder))
+                if (root_exists(s->root, folder) || strcmp(strrchr(folder, '/') + 1, newest) <= 0)
                         continue;
                 r->id = xstrdup(strrchr(folder, '/') + 1);
                 r->folder = TAKE_PTR(folder);
@@ -292,12 +326,17 @@ static void drop(struct store *s, const struct record *r)
 
 static int write_all(struct store *s, struct record *r, const struct plan *p, const struct choices *c)
 {
+        _autoclose_ int journal = -EBADF;
         int e = 0;
 
         for (size_t i = 0; e == 0 && i < p->n_files; i++)
                 e = write_file(s, r, &p->files[i], i);
         for (size_t i = 0; e == 0 && i < p->n_domains; i++)
                 e = write_domain(s, r, &p->domains[i], i);
+        /* The journal's name is on the disk once plan.json is: both are in one folder, which is synced then. */
+        journal = e < 0 ? -EBADF : append(s, r, "journal");
+        if (e == 0 && journal < 0)
+                e = journal;
         return e < 0 ? e : write_plan(s, r, p, c);
 }
 

@@ -42,6 +42,14 @@ static bool is_still(const struct root *r, const struct plan_file *f)
         return f->before && size == f->before_size && memcmp(now, f->before, size) == 0;
 }
 
+/* A link to /dev/null is how somebody says that he wants no such file. */
+static bool is_regular(const struct root *r, const struct plan_file *f)
+{
+        struct stat st;
+
+        return root_stat(r, f->path, &st) < 0 || S_ISREG(st.st_mode);
+}
+
 static int check_plan(const struct root *r, const struct plan *p, char **ret_error)
 {
         for (size_t i = 0; i < p->n_files; i++) {
@@ -51,6 +59,10 @@ static int check_plan(const struct root *r, const struct plan *p, char **ret_err
                 if (!is_still(r, f)) {
                         *ret_error = xasprintf("%s was changed while the plan was made: make it again", f->path);
                         return -EBUSY;
+                }
+                if (!is_regular(r, f)) {
+                        *ret_error = xasprintf("%s is not a regular file, nor a link to one", f->path);
+                        return -EINVAL;
                 }
                 e = f->after ? validate(r, f, ret_error) : 0;
                 if (e < 0)

@@ -123,13 +123,21 @@ char **undo_foreign(struct store *s, const struct record *r)
         return foreign;
 }
 
-/* A file that apply removed has lost its attributes with it: the copy in the store has them. */
+/* A file that apply removed has lost its attributes with it: the copy in the store has them.
+ * Of one that was a link only the link was removed. */
 static int restore(struct work *w, const struct record *r, size_t n, const char *path, const struct content *before)
 {
+        _cleanup_(content_clear) struct content link = { 0 };
         _autoclose_ int like = -EBADF;
+        int e;
 
         if (!before->data)
                 return root_remove(w->root, path);
+        e = load(w->store, r, "link", n, &link);
+        if (e < 0)
+                return e;
+        if (link.data && !root_exists(w->root, path))
+                return root_link(w->root, path, link.data);
         like = store_open_before(w->store, r, n);
         return like < 0 ? like : root_write(w->root, path, before->data, before->size, 0644, like);
 }

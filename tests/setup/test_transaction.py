@@ -113,6 +113,50 @@ class Transaction(WithRoot):
         self.undo()
         self.assertEqual(self.tree(), before)
 
+    def test_link_that_is_removed_comes_back_as_one(self):
+        self.apply(*WISH)
+        self.root.file("/etc/dotfiles/grub", self.root.read(DROPIN))
+        self.root.remove(DROPIN)
+        self.root.link(DROPIN, "../../dotfiles/grub")
+        before = self.tree()
+        self.apply("--no-gpu")
+        self.assertFalse(self.root.exists(DROPIN))
+        self.assertTrue(self.root.exists("/etc/dotfiles/grub"))
+        self.undo()
+        self.assertEqual(self.tree(), before)
+
+    def test_what_is_no_file_is_not_replaced(self):
+        """A mask is a link to /dev/null; a pipe stands for the device, which only root can make."""
+        os.mkfifo(self.root.outside("/etc/null"))
+        self.root.link(MODPROBE, "/etc/null")
+        before = self.tree()
+        done = self.run_setup("apply", "--yes", *WISH)
+        self.assertEqual(done.status, 1, done.err)
+        self.assertIn(f"{MODPROBE} is not a regular file", done.err)
+        self.assertEqual(self.tree(), before)
+
+    def test_clock_that_was_put_back(self):
+        before = self.tree()
+        self.apply("--bind=ids")
+        store = self.root.outside("/var/lib/vfio-inputd/setup")
+        os.rename(os.path.join(store, os.listdir(store)[0]), os.path.join(store, "20990101T000000Z"))
+        self.apply(*WISH)
+        self.assertEqual(sorted(os.listdir(store)), ["20990101T000000Z", "20990101T000000Zb"])
+        self.undo()
+        self.undo()
+        self.assertEqual(self.tree(), before)
+
+    def test_record_that_cannot_be_read_hides_no_older_one(self):
+        self.apply("--bind=ids")
+        self.apply(*WISH)
+        store = self.root.outside("/var/lib/vfio-inputd/setup")
+        with open(os.path.join(store, sorted(os.listdir(store))[-1], "plan.json"), "w", encoding="utf-8") as file:
+            file.write("{")
+        after = self.tree()
+        self.assertEqual(self.run_setup("undo", "--yes").status, 1)
+        self.assertEqual(self.run_setup("apply", "--yes", "--no-gpu").status, 4)
+        self.assertEqual(self.tree(), after)
+
     def test_nobody_is_asked_without_a_terminal(self):
         before = self.tree()
         done = self.run_setup("apply", *WISH)
