@@ -102,7 +102,11 @@ void domain_edit_hostdevs(xmlNode *domain, const struct domain_edit *e, struct p
                                   address);
                 }
         }
-        if (!e->gpus || !e->gpus[0])
+        if (e->gpus && e->gpus[0])
+                return;
+        if (domain_has_gpu(domain, e->pci))
+                plan_note(notes, DOMAIN_STEP, PLAN_DONE, "a GPU is passed through to the domain already, and none is added");
+        else
                 plan_note(notes, DOMAIN_STEP, PLAN_OPTIONAL,
                           "no GPU is passed through to the domain: --gpu=ADDRESS chooses one");
 }

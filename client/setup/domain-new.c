@@ -71,6 +71,7 @@ static bool has_descriptor(const struct root *r, const char *folder)
 static bool choose_firmware(const struct setup *s, enum medium kind, struct plan *p)
 {
         const struct root *r = s->machine->root;
+        struct plan_note *note;
 
         if (kind == MEDIUM_FLOPPY) {
                 plan_note(p, DOMAIN_STEP, PLAN_NOT_NEEDED, "the new domain has a BIOS: UEFI does not start from a floppy disk");
@@ -78,9 +79,11 @@ static bool choose_firmware(const struct setup *s, enum medium kind, struct plan
         }
         if (has_descriptor(r, "/usr/share/qemu/firmware") || has_descriptor(r, "/etc/qemu/firmware") ||
             s->choices->install_packages) {
-                plan_note(p, DOMAIN_STEP, PLAN_CHANGES,
-                          "the new domain has UEFI; libvirt finds the image by its descriptor, so that the guide's nvram "
-                          "list in qemu.conf is not needed");
+                note = plan_note(p, DOMAIN_STEP, PLAN_CHANGES,
+                                 "the new domain has UEFI; libvirt finds the image by its descriptor, so that the guide's "
+                                 "nvram list in qemu.conf is not needed. The first of many distributions has Secure Boot, "
+                                 "which starts signed media only; without it, this is for virsh edit:");
+                words_add(&note->lines, "<os firmware='efi'> <firmware> <feature enabled='no' name='secure-boot'/> </firmware>");
                 return true;
         }
         plan_note(p, DOMAIN_STEP, PLAN_BY_HAND,

@@ -189,7 +189,7 @@ static void test_secrets(void **state)
 static void test_hostdevs(void **state)
 {
         _cleanup_(plan_clear) struct plan notes = { 0 };
-        _autofree_ char *fresh = NULL, *guide = NULL, *decimal = NULL, *left = NULL;
+        _autofree_ char *fresh = NULL, *guide = NULL, *decimal = NULL, *left = NULL, *none = NULL;
         struct domain_edit e = nothing();
 
         e.gpus = world.gpus;
@@ -210,6 +210,11 @@ static void test_hostdevs(void **state)
         assert_int_equal(setup_domain_count(decimal, "type='pci'"), 2);
         e.managed = false;
         left = edit_file("guide", &e, NULL);
+        e.gpus = NULL;
+        plan_clear(&notes);
+        none = edit_file("guide", &e, &notes);
+        assert_int_equal(setup_domain_count(none, "<hostdev "), 1);
+        assert_true(setup_domain_has_note(&notes, PLAN_DONE, "a GPU is passed through"));
         assert_int_equal(setup_domain_count(left, "managed='no'"), 1);
 }
 
