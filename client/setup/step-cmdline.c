@@ -22,9 +22,9 @@ static void want_iommu(const struct setup *s, struct plan *p, char ***words)
 {
         const struct machine *m = s->machine;
 
-        if (m->cpu.vendor == CPU_VENDOR_INTEL && m->iommu.known && !m->iommu.enabled && m->iommu.dmar)
+        if (m->iommu.known && !m->iommu.enabled && m->iommu.dmar)
                 words_add(words, "intel_iommu=on");
-        else if (m->cpu.vendor == CPU_VENDOR_AMD)
+        else if (m->iommu.ivrs)
                 plan_note(p, STEP, PLAN_NOT_NEEDED, "amd_iommu=on: the kernel knows no such value, AMD's IOMMU is on without "
                                                     "it");
         else if (m->iommu.enabled)

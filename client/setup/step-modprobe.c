@@ -107,7 +107,8 @@ static void note(const struct setup *s, struct plan *p)
                 plan_note(p, STEP, PLAN_BY_HAND, "vfio-pci is part of this kernel, where nothing can tell twins apart at "
                                                  "boot: leave it to libvirt (--bind=managed)");
         else
-                plan_note(p, STEP, PLAN_CHANGES, "vfio-pci takes the card before its own driver can; not by a blacklist, "
+                plan_note(p, STEP, bootloader_is_image(s->machine->bootloader.kind) ? PLAN_BY_HAND : PLAN_CHANGES,
+                          "vfio-pci takes the card before its own driver can; not by a blacklist, "
                                                  "which the host's other card would feel");
         if (!s->choices->ignore_msrs)
                 plan_note(p, STEP, PLAN_OPTIONAL, "ignore_msrs of KVM hides faults of all guests: only where a guest stops "
