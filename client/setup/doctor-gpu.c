@@ -123,7 +123,10 @@ static void check_group(const struct doctor *d, struct check *c)
         if (d->gpu->group < 0) {
                 check_set(c, CHECK_FAIL, "%s is in no group of the IOMMU", d->gpu->address);
                 check_evidence(c, "the kernel may leave graphics out of it");
-                check_fix(c, "add intel_iommu=on to the kernel's parameters: vfioctl setup apply");
+                if (d->machine->cpu.vendor == CPU_VENDOR_AMD)
+                        check_fix(c, "look for AMD-Vi in the kernel's log: journalctl -k -g AMD-Vi");
+                else
+                        check_fix(c, "add intel_iommu=on to the kernel's parameters: sudo vfioctl setup apply");
                 return;
         }
         foreign = list_foreign(&d->machine->pci, d->gpu);
@@ -241,6 +244,10 @@ const struct doctor_check doctor_gpu_checks[] = {
         { "gpu.boot-vga", "the host's picture is on another one", check_boot_vga, 0 },
         { "gpu.group", "its IOMMU group has nothing else in it", check_group, 0 },
         { "gpu.duplicate-id", "no device of the host has the same ids", check_duplicate, 0 },
+        { NULL, NULL, NULL, 0 },
+};
+
+const struct doctor_check doctor_driver_checks[] = {
         { "gpu.driver", "it is bound as it was meant to be", check_driver, 0 },
         { NULL, NULL, NULL, 0 },
 };

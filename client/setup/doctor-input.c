@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 
+#include "client/setup/account.h"
 #include "client/setup/doctor.h"
 #include "client/setup/words.h"
 
@@ -169,24 +170,6 @@ static void check_event_path(const struct doctor *d, struct check *c)
 
 /* --- the group input -------------------------------------------------------------- */
 
-/* Fields of the line of a name in /etc/group or /etc/passwd, empty ones kept;
- * owned by the caller, NULL: no such line. */
-static char **find_entry(const char *text, const char *name)
-{
-        _cleanup_(strv_freep) char **lines = words_split(text, "\n");
-        _autofree_ char *prefix = xasprintf("%s:", name);
-        char **fields = NULL;
-
-        for (char **line = lines; *line; line++) {
-                if (!startswith(*line, prefix))
-                        continue;
-                for (char *at = *line, *field; (field = strsep(&at, ":"));)
-                        words_add(&fields, field);
-                return fields;
-        }
-        return NULL;
-}
-
 /* Accounts that QEMU runs as: distributions' own, the guide's, the one that is set. */
 static char **qemu_users(const struct root *r)
 {
@@ -207,37 +190,21 @@ static char **qemu_users(const struct root *r)
         return users;
 }
 
-/* Those of the users who are members, by the group's list or as their own group. */
-static char **find_members(const struct doctor *d, char *const *group, char *const *users)
-{
-        _cleanup_(strv_freep) char **listed = words_split(words_count(group) > 3 ? group[3] : "", ", \t");
-        _autofree_ char *passwd = NULL;
-        char **members = NULL;
-
-        (void) root_read(d->machine->root, "/etc/passwd", &passwd, NULL);
-        for (; *users; users++) {
-                _cleanup_(strv_freep) char **entry = find_entry(passwd ? passwd : "", *users);
-                bool own = words_count(entry) > 3 && words_count(group) > 2 && streq(entry[3], group[2]);
-
-                if ((own || words_have(listed, *users)) && !words_have(members, *users))
-                        words_add(&members, *users);
-        }
-        return members;
-}
-
 static void check_group(const struct doctor *d, struct check *c)
 {
-        _cleanup_(strv_freep) char **group = NULL, **users = NULL, **members = NULL;
-        _autofree_ char *text = NULL, *all = NULL;
+        _cleanup_(strv_freep) char **users = NULL, **members = NULL;
+        _autofree_ char *text = NULL, *all = NULL, *passwd = NULL;
         int e = doctor_read(d, c, "/etc/group", &text);
 
         if (e == -ENOENT)
                 check_set(c, CHECK_SKIP, "there is no /etc/group");
         if (e < 0)
                 return;
-        group = find_entry(text, "input");
+        (void) root_read(d->machine->root, "/etc/passwd", &passwd, NULL);
         users = qemu_users(d->machine->root);
-        members = find_members(d, group, users);
+        for (char **user = users; *user; user++)
+                if (account_is_member(passwd ?: "", text, *user, "input") && !words_have(members, *user))
+                        words_add(&members, *user);
         if (!members) {
                 check_set(c, CHECK_OK, "QEMU may not read the host's keyboards");
                 return;

@@ -15,8 +15,10 @@ static size_t length(const struct doctor_check *table)
 
 const struct doctor_check *doctor_check_at(size_t i)
 {
-        const struct doctor_check *const tables[] = { doctor_host_checks, doctor_gpu_checks, doctor_input_checks,
-                                                      doctor_bus_checks };
+        const struct doctor_check *const tables[] = {
+                doctor_host_checks,    doctor_gpu_checks,   doctor_boot_checks, doctor_driver_checks,
+                doctor_libvirt_checks, doctor_input_checks, doctor_bus_checks,
+        };
 
         for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {
                 size_t n = length(tables[t]);

@@ -56,9 +56,15 @@ int doctor_run(const struct machine *m, const struct doctor_wish *w, struct chec
 #define DOCTOR_NOT_RUNNING "this root does not tell of a running system"
 
 extern const struct doctor_check doctor_host_checks[];  /* the last without id, as of all of these */
+extern const struct doctor_check doctor_boot_checks[];
+extern const struct doctor_check doctor_bus_checks[];
+extern const struct doctor_check doctor_driver_checks[];
 extern const struct doctor_check doctor_gpu_checks[];
 extern const struct doctor_check doctor_input_checks[];
-extern const struct doctor_check doctor_bus_checks[];
+extern const struct doctor_check doctor_libvirt_checks[];
+
+/* In doctor-denials.c: "lsm.denials". */
+void doctor_check_denials(const struct doctor *d, struct check *c);
 
 /* Reads a file as root_read() does. One that may not be read makes the check
  * unknown, "needs root"; 0 or -ENOENT leave it alone. */

@@ -258,6 +258,8 @@ static void desktop_system(struct setup_root *s)
         setup_root_file(s, "/usr/sbin/update-initramfs", "mkinitramfs -o x\n");
         setup_root_file(s, "/usr/sbin/mkinitramfs", "");
         setup_root_file(s, "/usr/sbin/libvirtd", "");
+        setup_root_file(s, "/usr/lib/x86_64-linux-gnu/libvirt.so.0.9000.0", "");
+        setup_root_file(s, "/usr/share/qemu/firmware/60-edk2-x86_64.json", "{ \"interface-types\": [ \"uefi\" ] }\n");
         setup_root_link(s, "/etc/systemd/system/sockets.target.wants/libvirtd.socket",
                         "/lib/systemd/system/libvirtd.socket");
         setup_root_file(s, "/usr/lib/systemd/system/vfio-inputd.service", "[Unit]\n");

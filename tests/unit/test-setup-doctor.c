@@ -3,6 +3,7 @@
 /* The doctor on machines that are broken in one way each: the first line that
  * is not well names the cause, and doing what it says mends it. */
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 #include "tests/unit/setup-root.h"
 
 #define MODPROBE "/etc/modprobe.d/vfio-inputd.conf"
+#define IMAGE "/boot/initrd.img-6.1.0-56-amd64"
 #define QEMU_CONF "/etc/libvirt/qemu.conf"
 #define GPU "/sys/devices/pci0000:00/0000:00:03.0/0000:0a:00.0"
 #define KERNEL "/usr/lib/modules/6.1.0-56-amd64"
@@ -261,6 +263,7 @@ static void input_group(struct setup_root *s)
 static void input_own_group(struct setup_root *s)
 {
         setup_root_file(s, "/etc/passwd", "guide:x:1001:104::/:/bin/sh\n");
+        setup_root_file(s, "/etc/group", "input:x:104:\nkvm:x:106:guide\n");
         setup_root_file(s, QEMU_CONF, "user = \"guide\"\n");
 }
 static void no_input_group(struct setup_root *s) { setup_root_file(s, "/etc/group", "input:x:104:me\n"); }
@@ -284,7 +287,81 @@ static void no_event(struct setup_root *s)
         setup_root_remove(s, "/etc/apparmor.d/abstractions/libvirt-qemu.d");
 }
 static void unquoted_user(struct setup_root *s) { setup_root_file(s, QEMU_CONF, "user_x = 1\n  user = vfio\n"); }
-static void quoted_user(struct setup_root *s) { setup_root_file(s, QEMU_CONF, "# user = vfio\nuser = 'vfio'\n"); }
+static void quoted_user(struct setup_root *s) { setup_root_file(s, QEMU_CONF, "# user = vfio\nuser = 'libvirt-qemu'\n"); }
+
+static void nouveau_wins(struct setup_root *s)
+{
+        nouveau(s);
+        setup_root_file(s, "/etc/modprobe.d/soft.conf", "softdep nouveau pre: drm vfio-pci post: x\n");
+}
+static void framebuffer(struct setup_root *s)
+{
+        setup_root_file(s, "/proc/iomem", "d0000000-f0ffffff : PCI Bus 0000:00\n  d0000000-e1ffffff : PCI Bus 0000:0a\n"
+                                          "    d0000000-dfffffff : 0000:0a:00.0\n      d0000000-d02fffff : BOOTFB\n");
+}
+static void no_framebuffer(struct setup_root *s)
+{
+        setup_root_file(s, "/proc/iomem", "    d0000000-dfffffff : 0000:0a:00.0\n      d0000000-dfffffff : vfio-pci\n"
+                                          "    e0000000-e0ffffff : 0000:00:02.0\n      e0000000-e02fffff : BOOTFB\n");
+}
+static void set_time(struct setup_root *s, const char *path, time_t when)
+{
+        const struct timespec times[2] = { { .tv_sec = when }, { .tv_sec = when } };
+        _autofree_ char *full = xasprintf("%s%s", setup_root_path(s), path);
+
+        assert_int_equal(utimensat(AT_FDCWD, full, times, 0), 0);
+}
+static void stale(struct setup_root *s)
+{
+        setup_root_file(s, IMAGE, "");
+        set_time(s, IMAGE, 1000);
+        set_time(s, MODPROBE, 2000);
+}
+static void fresh(struct setup_root *s) { set_time(s, IMAGE, 3000); }
+static void isolated_half(struct setup_root *s) { setup_root_file(s, "/sys/devices/system/cpu/isolated", "2-3\n"); }
+static void isolated_core(struct setup_root *s) { setup_root_file(s, "/sys/devices/system/cpu/isolated", "1,3\n"); }
+static void old_libvirt(struct setup_root *s)
+{
+        setup_root_remove(s, "/usr/lib/x86_64-linux-gnu/libvirt.so.0.9000.0");
+        setup_root_file(s, "/usr/lib64/libvirt.so.0.7000.0", "");
+}
+static void new_libvirt(struct setup_root *s)
+{
+        setup_root_remove(s, "/usr/lib64/libvirt.so.0.7000.0");
+        setup_root_file(s, "/usr/lib64/libvirt.so.0.11003.0", "");
+}
+static void comment_in_list(struct setup_root *s)
+{
+        setup_root_file(s, QEMU_CONF, "cgroup_device_acl = [\n\"/dev/null\",\n# mine\n\"/dev/kvm\"\n]\n");
+}
+static void set_twice(struct setup_root *s) { setup_root_file(s, QEMU_CONF, "user = \"libvirt-qemu\"\nuser = \"x\"\n"); }
+static void unknown_user(struct setup_root *s) { setup_root_file(s, QEMU_CONF, "user = \"nobody-here\"\n"); }
+static void root_user(struct setup_root *s) { setup_root_file(s, QEMU_CONF, "user = \"root\"\n"); }
+static void no_kvm_group(struct setup_root *s)
+{
+        setup_root_file(s, "/etc/passwd", "guide:x:1001:1001::/:/bin/sh\n");
+        setup_root_file(s, QEMU_CONF, "user = 'guide' # of mine\n");
+}
+static void kvm_group(struct setup_root *s) { setup_root_file(s, "/etc/group", "kvm:x:106:guide\n"); }
+static void no_firmware(struct setup_root *s) { setup_root_remove(s, "/usr/share/qemu"); }
+static void firmware(struct setup_root *s)
+{
+        setup_root_file(s, "/etc/qemu/firmware/1.json", "{ \"interface-types\": [ \"uefi\" ] }\n");
+}
+static void unconfined(struct setup_root *s) { setup_root_file(s, QEMU_CONF, "security_driver = \"none\"\n"); }
+static void denied(struct setup_root *s, const char *profile, const char *name)
+{
+        _autofree_ char *log = xasprintf("kernel: audit: type=1400 apparmor=\"DENIED\" operation=\"open\" class=\"file\" "
+                                         "profile=\"%s\" name=%s pid=9 comm=\"qemu-system-x86\"\n"
+                                         "kernel: apparmor=\"DENIED\" profile=\"firefox\" name=\"/etc/shadow\"\n",
+                                         profile, name);
+
+        setup_root_file(s, "/var/log/kern.log", log);
+}
+static void denied_input(struct setup_root *s) { denied(s, "libvirt-c7a5fdbd-edaf-9455", "\"/dev/input/event5\""); }
+static void denied_hex(struct setup_root *s) { denied(s, "libvirt-c7a5fdbd-edaf-9455", "2F746D702F6120621B5B33316D"); }
+static void denied_ours(struct setup_root *s) { denied(s, "vfio-guestd", "\"/proc/1/root/\""); }
+static void no_denials(struct setup_root *s) { setup_root_file(s, "/var/log/kern.log", "kernel: hello\n"); }
 
 static const struct broken {
         void (*break_it)(struct setup_root *s);
@@ -319,9 +396,24 @@ static const struct broken {
         { boot_vga, no_boot_vga, "gpu.boot-vga", CHECK_WARN, "firmware starts on", "primary display" },
         { screen, no_screen, "gpu.boot-vga", CHECK_WARN, "the host draws on", "other GPU" },
         { shared_group, own_group, "gpu.group", CHECK_FAIL, "shares group 5", "another slot" },
-        { no_group, group_back, "gpu.group", CHECK_FAIL, "in no group", "intel_iommu=on" },
+        { no_group, group_back, "gpu.group", CHECK_FAIL, "in no group", "journalctl -k" },
         { twin, no_twin, "gpu.duplicate-id", CHECK_FAIL, "0000:0c:00.1", "--bind=address" },
-        { nouveau, vfio_driver, "gpu.driver", CHECK_FAIL, "bound to nouveau", "softdep nouveau pre: vfio-pci" },
+        { nouveau, vfio_driver, "modprobe.softdeps", CHECK_FAIL, "nouveau is loaded before", "--bind=ids" },
+        { nouveau_wins, vfio_driver, "gpu.driver", CHECK_FAIL, "bound to nouveau", "softdep nouveau pre: vfio-pci" },
+        { framebuffer, no_framebuffer, "fb.bar-owner", CHECK_FAIL, "(BOOTFB) holds memory of 0000:0a:00.0", "--no-framebuffer" },
+        { stale, fresh, "initramfs.stale", CHECK_WARN, "is older than " MODPROBE, "update-initramfs -u -k all" },
+        { isolated_half, isolated_core, "cpu.isolated", CHECK_WARN, "splits the core of CPUs 0,2", "whole cores" },
+        { old_libvirt, new_libvirt, "libvirt.version", CHECK_FAIL, "libvirt 7.0.0 is too old", "newer libvirt" },
+        { comment_in_list, no_event, "libvirt.conf-parse", CHECK_FAIL, "line 3: there should be", "mend" },
+        { set_twice, no_event, "libvirt.conf-parse", CHECK_FAIL, "line 2: libvirt passes over this user", "other out" },
+        { unknown_user, no_event, "libvirt.qemu-user", CHECK_FAIL, "run as nobody-here, and there is no such", "take user" },
+        { root_user, no_event, "libvirt.qemu-user", CHECK_WARN, "runs as root", "take user" },
+        { no_kvm_group, kvm_group, "libvirt.qemu-user", CHECK_FAIL, "may not open /dev/kvm", "usermod -aG kvm guide" },
+        { no_firmware, firmware, "ovmf.descriptor", CHECK_FAIL, "no UEFI firmware", "ovmf" },
+        { unconfined, no_event, "lsm.profile", CHECK_WARN, "not confined", "take that line out" },
+        { denied_input, no_denials, "lsm.denials", CHECK_WARN, "from /dev/input/event5", "<input type='evdev'>" },
+        { denied_hex, no_denials, "lsm.denials", CHECK_WARN, "from /tmp/a b?[31m", "name that path" },
+        { denied_ours, no_denials, "lsm.denials", CHECK_WARN, "kept vfio-guestd from", "apparmor_parser -r" },
         { no_driver, vfio_driver, "gpu.driver", CHECK_FAIL, "no driver", "modprobe vfio-pci" },
         { nvidia, vfio_driver, "gpu.driver", CHECK_WARN, "hangs", "--bind=ids" },
         { no_uinput, uinput, "input.uinput", CHECK_FAIL, "/dev/uinput", "modprobe uinput" },
@@ -333,7 +425,7 @@ static const struct broken {
         { event_in_conf, no_event, "guide.event-path", CHECK_WARN, "qemu.conf names /dev/input/event10", "take it out" },
         { event_in_apparmor, no_event, "guide.event-path", CHECK_WARN, "/dev/input/event*", "take it out" },
         { event_in_folder, no_event, "guide.event-path", CHECK_WARN, "libvirt-qemu.d/guide names", "take it out" },
-        { unquoted_user, quoted_user, "guide.user", CHECK_FAIL, "user = vfio has no quotes", "take that line out" },
+        { unquoted_user, quoted_user, "libvirt.conf-parse", CHECK_FAIL, "line 2: there should be a number, or a value in quotes, not \"vfio\"", "take out that line" },
 };
 
 static bool has_fix(const struct check *c, const char *part)
@@ -456,7 +548,7 @@ static void test_needs_root(void **state)
         assert_int_equal(root ? seteuid(65534) : 0, 0);
         examine(s, NULL, &c);
         assert_int_equal(root ? seteuid(0) : 0, 0);
-        assert_int_equal(checks_count(&c, CHECK_UNKNOWN), 2);
+        assert_int_equal(checks_count(&c, CHECK_UNKNOWN), 4);
         assert_int_equal(checks_find(&c, "guide.user")->status, CHECK_UNKNOWN);
         check_contains(checks_find(&c, "guide.user")->message, "needs root");
         check_contains(checks_find(&c, "guide.event-path")->message, "needs root");
