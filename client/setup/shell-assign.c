@@ -7,11 +7,33 @@ struct value {
         char quote;           /* 0: none */
 };
 
-static const char *line_end(const char *at)
+/* The next line that begins outside quotes and is not continued; NULL: quotes do not end. */
+static const char *next_line(const char *at)
 {
-        const char *end = strchr(at, '\n');
+        char quote = '\0', before = '\n';
 
-        return end ? end : at + strlen(at);
+        while (*at) {
+                char c = *at;
+
+                if (c == '\\' && quote != '\'' && at[1]) {
+                        at += 2;
+                        before = c;
+                        continue;
+                }
+                if (!quote && c == '\n')
+                        return at + 1;
+                if (!quote && c == '#' && strchr(" \t\n;", before)) {
+                        at += strcspn(at, "\n");
+                        continue;
+                }
+                if (c == quote)
+                        quote = '\0';
+                else if (!quote && (c == '"' || c == '\''))
+                        quote = c;
+                before = c;
+                at++;
+        }
+        return quote ? NULL : at;
 }
 
 /* What stands behind "NAME=" or "NAME+=" in this line; NULL: it is no assignment to it. */
@@ -53,22 +75,47 @@ static int unquoted(const char *text, const char *at, struct value *ret)
 {
         size_t length = strcspn(at, " \t\r\n;#");
 
-        if (at[strcspn(at, "\"'\\\n")] != '\n' && at[strcspn(at, "\"'\\\n")] != '\0')
-                return -EBADMSG;
-        if (!is_end(at + length))
+        /* What means something else, or nothing, once there are quotes around it. */
+        if (strcspn(at, "\"'\\`(){}<>|&~") < length || !is_end(at + length))
                 return -EBADMSG;
         *ret = (struct value) { (size_t) (at - text), length, 0 };
         return 0;
 }
 
+static bool is_in_name(char c)
+{
+        return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* An assignment behind "then", behind "&&" or within quotes. */
+static bool is_assigned_within(const char *from, const char *end, const char *name)
+{
+        size_t length = strlen(name);
+
+        for (const char *at = from; (at = strstr(at, name)) && at < end; at += length) {
+                bool alone = at == from || !is_in_name(at[-1]);
+
+                if (alone && (startswith(at + length, "=") || startswith(at + length, "+=")))
+                        return true;
+        }
+        return false;
+}
+
+/* The last assignment, but only where each can be told: which of them counts is
+ * not ours to guess. */
 static int find(const char *text, const char *name, struct value *ret)
 {
         const char *found = NULL;
 
-        for (const char *line = text; *line; line = line_end(line) + (*line_end(line) == '\n')) {
-                const char *value = behind_name(line, name);
+        for (const char *line = text; *line;) {
+                const char *value = behind_name(line, name), *next = next_line(line);
 
+                if (!next)
+                        return -EBADMSG;
+                if (line[strspn(line, " \t")] != '#' && is_assigned_within(value ? value : line, next, name))
+                        return -EBADMSG;
                 found = value ? value : found;
+                line = next;
         }
         if (!found)
                 return -ENOENT;
@@ -117,15 +164,15 @@ int shell_assign_add(const char *text, const char *name, char *const *words, cha
                 if (!words_have(there, *words))
                         words_add(&missing, *words);
         }
+        if (!missing) {
+                *ret = xstrdup(text);
+                return 0;
+        }
         more = words_join(missing, " ");
         if (e == -ENOENT) {
                 size_t n = strlen(text);
 
                 *ret = xasprintf("%s%s%s=\"%s\"\n", text, n > 0 && text[n - 1] != '\n' ? "\n" : "", name, more);
-                return 0;
-        }
-        if (!missing) {
-                *ret = xstrdup(text);
                 return 0;
         }
         e = find(text, name, &v);

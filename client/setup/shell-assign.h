@@ -11,8 +11,9 @@
 #include "client/setup/words.h"
 
 /* The words of the last assignment to name, which is the one that counts; an
- * empty list for an empty value. -ENOENT: none; -EBADMSG: its quotes do not end,
- * or something stands behind them that we cannot judge. */
+ * empty list for an empty value. -ENOENT: none; -EBADMSG: quotes do not end, or
+ * there is something that we cannot judge: an assignment under a condition, or
+ * more than a comment behind its value. */
 int shell_assign_words(const char *text, const char *name, char ***ret);
 /* The text with these words at the end of that value, those left out that it has.
  * Without an assignment one is added at the end. Words with quotes, blanks or

@@ -303,7 +303,7 @@ int step_cmdline_plan(const struct setup *s, struct plan *p, char **ret_error)
         if (e < 0) {
                 *ret_error = xasprintf("the parameters in %s cannot be changed: %s",
                                        s->machine->bootloader.config ? s->machine->bootloader.config : "the boot loader",
-                                       e == -EBADMSG ? "their quotes are such that nothing can be added safely"
+                                       e == -EBADMSG ? "their quotes or conditions are such that nothing can be added safely"
                                                      : strerror(-e));
                 return e;
         }
