@@ -86,7 +86,7 @@ enum exit_code session_store(const struct session *s, bool create, struct store 
         if (e == 0 || (e == -ENOENT && !create))
                 return EXIT_DONE;
         if (e == -EWOULDBLOCK)
-                text_complain("Another \"vfioctl setup\" is at work");
+                text_complain("Another \"vfioctl setup\" is at work, or a command that it has started");
         else
                 text_complain("%s" STORE_FOLDER ": %s. Nothing was changed", root_path(s->root),
                               e == -EACCES ? "only root may look into it: sudo vfioctl setup …" : strerror(-e));

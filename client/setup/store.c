@@ -33,6 +33,10 @@ int store_open(const struct root *r, bool create, struct store **ret)
                 return s->folder;
         if (flock(s->folder, LOCK_EX | LOCK_NB) < 0)
                 return -errno;
+        /* What we have started has the lock, too: after we were killed, update-initramfs still writes
+         * an image by what the files were, and an undo must come after that. */
+        if (fcntl(s->folder, F_SETFD, 0) < 0)
+                return -errno;
         *ret = TAKE_PTR(s);
         return 0;
 }

@@ -3,6 +3,7 @@
 """Applying and undoing on a Debian made of files: all or nothing, whatever happens in the middle."""
 
 import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -266,6 +267,30 @@ class Gates(WithRoot):
         self.root.link(path, "../../../../kernel/iommu_groups/5")
         self.refused("root-disk", "--bind=ids")
         self.refused("root-disk", "--bind=ids", "--accept-risk=root-disk", "--accept-risk=group-foreign")
+
+
+class Orphan(WithRoot):
+    def test_killed_apply_leaves_the_lock_to_its_command(self):
+        """update-initramfs, say, goes on without us, and must not end after the undo that it would spoil."""
+        folder = tempfile.mkdtemp(prefix="vfio-setup-")
+        self.addCleanup(shutil.rmtree, folder)
+        gate, shell = os.path.join(folder, "gate"), os.path.join(folder, "sh")
+        os.mkfifo(gate)
+        with open(shell, "w", encoding="ascii") as file:
+            file.write(f"#!/bin/sh\nexec cat {gate}\n")
+        os.chmod(shell, 0o755)
+        wish = ("apply", "--yes", "--quiet", *WISH)
+        with self.run_setup(*wish, wait=False, env=os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"}) as apply:
+            with open(gate, "wb"):  # as soon as the command reads
+                apply.kill()
+                apply.wait(LONGEST)
+                done = self.run_setup("undo", "--yes")
+                self.assertEqual(done.status, 4, done.err)
+                self.assertIn("a command that it has started", done.err)
+        store = os.open(self.root.outside("/var/lib/vfio-inputd/setup"), os.O_RDONLY)
+        fcntl.flock(store, fcntl.LOCK_EX)  # when the command has ended
+        os.close(store)
+        self.assertEqual(self.run_setup("undo", "--yes").status, 0)
 
 
 def has_strace():
