@@ -186,21 +186,21 @@ int store_open_before(struct store *s, const struct record *r, size_t n)
         return root_open_file(s->root, path, O_RDONLY);
 }
 
-static int append(struct store *s, const struct record *r, const char *name)
+static int append(struct store *s, const struct record *r, const char *name, int access)
 {
         _autofree_ char *path = xasprintf("%s/%s", r->folder, name);
 
-        return root_open_file(s->root, path, O_WRONLY | O_CREAT | O_APPEND);
+        return root_open_file(s->root, path, access | O_CREAT | O_APPEND);
 }
 
 int store_open_log(struct store *s, const struct record *r)
 {
-        return append(s, r, "log");
+        return append(s, r, "log", O_RDWR);
 }
 
 int store_note(struct store *s, struct record *r, const char *format, ...)
 {
-        _autoclose_ int fd = append(s, r, "journal");
+        _autoclose_ int fd = append(s, r, "journal", O_WRONLY);
         _autofree_ char *line = NULL, *text = NULL;
         va_list args;
 
@@ -338,7 +338,7 @@ static int write_all(struct store *s, struct record *r, const struct plan *p, co
         for (size_t i = 0; e == 0 && i < p->n_domains; i++)
                 e = write_domain(s, r, &p->domains[i], i);
         /* The journal's name is on the disk once plan.json is: both are in one folder, which is synced then. */
-        journal = e < 0 ? -EBADF : append(s, r, "journal");
+        journal = e < 0 ? -EBADF : append(s, r, "journal", O_WRONLY);
         if (e == 0 && journal < 0)
                 e = journal;
         return e < 0 ? e : write_plan(s, r, p, c);

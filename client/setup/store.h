@@ -56,7 +56,7 @@ int store_write(struct store *s, const struct record *r, const char *what, size_
                 int like);
 /* A descriptor of "before" of file N, for its attributes. */
 int store_open_before(struct store *s, const struct record *r, size_t n);
-/* The log of its commands, to be appended to. */
+/* The log of its commands, to be appended to, and read from for messages. */
 int store_open_log(struct store *s, const struct record *r);
 
 const struct root *store_root(const struct store *s);

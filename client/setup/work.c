@@ -95,7 +95,7 @@ static char *last_lines(int log, off_t since)
 
 int work_run(struct work *w, char *const *argv)
 {
-        off_t before = lseek(w->log, 0, SEEK_END);
+        off_t before;
         int status;
 
         free(w->running);
@@ -103,6 +103,7 @@ int work_run(struct work *w, char *const *argv)
         w->seconds = 0;
         work_say(w, "running %s", w->running);
         (void) dprintf(w->log, "$ %s\n", w->running);
+        before = lseek(w->log, 0, SEEK_END);
         status = run_command(w->root, argv, w->log, tick, w);
         if (w->seconds > 0 && w->options->live)
                 (void) fputc('\n', w->options->progress);

@@ -13,7 +13,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from setup_world import LONGEST, PROGRAM, WithRoot  # noqa: E402
+from setup_world import LONGEST, PROGRAM, Done, WithRoot  # noqa: E402
 
 WISH = ("--bind=ids", "--iommu-pt", "--ignore-msrs")
 DROPIN = "/etc/default/grub.d/60-vfio-inputd.cfg"
@@ -291,6 +291,113 @@ class Orphan(WithRoot):
         fcntl.flock(store, fcntl.LOCK_EX)  # when the command has ended
         os.close(store)
         self.assertEqual(self.run_setup("undo", "--yes").status, 0)
+
+
+class Commands(WithRoot):
+    """The commands of the machine made of files, run in it: it gets a shell, and they say what they see."""
+
+    REBUILD = """#!/bin/sh
+# Fails once if /fail says whom to complain to.
+words=
+[ -e {dropin} ] && words=" after"
+echo "$0${{*:+ $*}}${{words:- before}}" >> /said
+if [ -s /fail ]; then
+        read -r first < /fail
+        : > /fail
+        echo "no space for $first" >&2
+        exit 7
+fi
+"""
+
+    def setUp(self):
+        super().setUp()
+        done = subprocess.run(["unshare", "-m", "true"], capture_output=True, text=True, check=False, timeout=LONGEST)
+        if done.returncode != 0:
+            self.skipTest(f"no namespace of our own may be made: {done.stderr.strip()}")
+        self.shell()
+        for name in ("update-grub", "update-initramfs"):
+            # The first line is what tells the makers apart.
+            self.root.program(name, self.REBUILD.format(dropin=DROPIN) + "exit 0\nmkinitramfs -o x\n")
+        for folder in ("proc", "dev", "run"):
+            os.makedirs(self.root.outside(folder), exist_ok=True)
+
+    def shell(self):
+        libraries = subprocess.run(["ldd", "/bin/sh"], capture_output=True, text=True, check=True).stdout.split()
+        for path in ("/bin/sh", *(word for word in libraries if word.startswith("/"))):
+            inside = self.root.outside(path)
+            os.makedirs(os.path.dirname(inside), exist_ok=True)
+            shutil.copy(path, inside)
+
+    def said(self):
+        lines = self.root.read("/said").splitlines() if self.root.exists("/said") else []
+        if lines:
+            self.root.remove("/said")
+        return [line.rpartition("/")[2] for line in lines]
+
+    def rebuild(self, *words, **how):
+        command = [PROGRAM, "setup", *words, "--yes", f"--root={self.root.path}"]
+        return Done(subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LONGEST,
+                                   check=False, **how))
+
+    def test_apply_and_undo_rebuild(self):
+        before = self.tree()
+        done = self.rebuild("apply", *WISH)
+        self.assertEqual(done.status, 0, done.err)
+        self.assertEqual(sorted(self.said()), ["update-grub after", "update-initramfs -u -k all after"])
+        done = self.rebuild("undo")
+        self.assertEqual(done.status, 0, done.err)
+        self.assertEqual(sorted(self.said()), ["update-grub before", "update-initramfs -u -k all before"])
+        self.assertEqual(self.tree(), before)
+
+    def test_command_that_fails_takes_all_back(self):
+        before = self.tree()
+        self.root.file("/fail", "you\n")
+        done = self.rebuild("apply", *WISH)
+        self.assertEqual(done.status, 1, done.err)
+        self.assertIn("ended with status 7: no space for you", done.err)
+        self.assertTrue(done.err.endswith("Everything is as before\n"), done.err)
+        said = self.said()
+        # What had run runs again once the files are back; what had not, does not.
+        self.assertEqual([line.rpartition(" ")[2] for line in said], ["after", "before"])
+        self.root.remove("/fail")
+        self.assertEqual(self.tree(), before)
+
+    def test_taking_back_that_fails_is_said_and_goes_on_later(self):
+        before = self.tree()
+        for name in ("update-grub", "update-initramfs"):
+            path = self.root.outside(f"/usr/bin/{name}")
+            os.rename(path, path + ".good")
+            self.root.program(name, "#!/bin/sh\nexit 3\nmkinitramfs\n")
+        done = self.rebuild("apply", *WISH)
+        self.assertEqual(done.status, 5, done.err)
+        self.assertIn("/journal", done.err)
+        self.assertEqual(self.rebuild("apply", *WISH).status, 4)
+        for name in ("update-grub", "update-initramfs"):
+            path = self.root.outside(f"/usr/bin/{name}")
+            os.rename(path + ".good", path)
+        done = self.rebuild("undo")
+        self.assertEqual(done.status, 0, done.err)
+        self.assertEqual(self.tree(), before)
+        self.assertEqual(len(self.said()), 1)
+
+    def test_signal_while_a_command_runs(self):
+        """The command ends in peace, then all is taken back."""
+        text = self.root.read("/usr/bin/update-initramfs")
+        self.root.program("update-initramfs", text.replace("words=\n", "words=\n[ -p /wait ] && read -r x < /wait\n", 1))
+        before = self.tree()
+        os.mkfifo(self.root.outside("/wait"))
+        command = [PROGRAM, "setup", "apply", *WISH, "--yes", "--quiet", f"--root={self.root.path}"]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              text=True) as process:
+            with open(self.root.outside("/wait"), "w", encoding="utf-8") as file:
+                self.root.remove("/wait")  # only the first waits
+                process.send_signal(signal.SIGTERM)
+                file.write("go\n")
+            err = process.communicate(timeout=LONGEST)[1]
+        self.assertEqual(process.returncode, 1, err)
+        self.assertIn("ended by signal 15", err)
+        self.assertEqual([line.rpartition(" ")[2] for line in self.said()], ["after", "after", "before", "before"])
+        self.assertEqual(self.tree(), before)
 
 
 def has_strace():
