@@ -172,6 +172,8 @@ int shell_assign_add(const char *text, const char *name, char *const *words, cha
         if (e == -ENOENT) {
                 size_t n = strlen(text);
 
+                if (n > 0 && text[n - 1] == '\\') /* would join our line to it */
+                        return -EBADMSG;
                 *ret = xasprintf("%s%s%s=\"%s\"\n", text, n > 0 && text[n - 1] != '\n' ? "\n" : "", name, more);
                 return 0;
         }

@@ -91,6 +91,7 @@ static void test_no_line_end_at_the_end(void **state)
         expect(NAME "='quiet'", NAME "='quiet iommu=pt'");
         expect("X=1", "X=1\n" NAME "=\"iommu=pt\"\n");
         expect("", NAME "=\"iommu=pt\"\n");
+        expect_refused("X=1\\");
 }
 
 static void test_unquoted_words_are_a_command(void **state)
