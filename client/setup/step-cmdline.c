@@ -76,6 +76,30 @@ static int want_isolation(const struct setup *s, struct plan *p, char ***words, 
         return 0;
 }
 
+/* --- of the same name, with another value ----------------------------------------------------------- */
+
+static bool same_name(const char *a, const char *b)
+{
+        for (; *a && *b && *a != '='; a++, b++)
+                if ((*a == '-' ? '_' : *a) != (*b == '-' ? '_' : *b))
+                        return false;
+        return *a == '=' && *b == '=';
+}
+
+/* Another list of ids or CPUs would count, too, and another iommu= may undo ours. */
+static void tell_of_others(const struct setup *s, struct plan *p, char *const *wanted)
+{
+        _cleanup_(strv_freep) char **running = words_split(s->machine->kernels.cmdline ? s->machine->kernels.cmdline : "",
+                                                           " \t\n");
+
+        for (char **word = running; *word; word++)
+                for (char *const *mine = wanted; mine && *mine; mine++)
+                        if (same_name(*word, *mine) && !streq(*word, *mine))
+                                plan_note(p, STEP, PLAN_BY_HAND, "the kernel was started with %s, too: if it still has that after "
+                                                                 "the next boot, take it out where it stands",
+                                          *word);
+}
+
 /* --- one boot loader each ------------------------------------------------------------------------ */
 
 /* What somebody else has seen to already is not ours to write again. */
@@ -109,11 +133,35 @@ static int set_dropin(const struct setup *s, struct plan *p, char *const *wanted
                              words ? VALIDATE_SHELL : VALIDATE_NONE, "parameters of the kernel");
 }
 
+static void by_hand(struct plan *p, char *const *words, const char *text, const char *before, const char *after)
+{
+        _autofree_ char *all = words_join(words, " ");
+
+        words_take(&plan_note(p, STEP, PLAN_BY_HAND, "%s", text)->lines, xasprintf("%s%s%s", before, all, after));
+}
+
+/* What boots nothing if it holds our words alone: it should say where / is. 1: left to the person. */
+static int refuse_empty(struct plan *p, const char *path, char *const *wanted)
+{
+        _autofree_ char *text = xasprintf("%s has no parameters yet, and with only these the kernel would not find its root: "
+                                          "add them to those that it needs",
+                                          path);
+
+        by_hand(p, wanted, text, "", "");
+        return 1;
+}
+
 static int add_to_assignment(const struct setup *s, struct plan *p, char *const *wanted, const char *path, const char *name)
 {
         _autofree_ char *old = NULL, *text = NULL;
+        _cleanup_(strv_freep) char **there = NULL;
         int e = plan_content(p, s->machine->root, path, &old);
 
+        if (e == 0 && streq(path, LIMINE_FILE)) {
+                e = shell_assign_words(old, name, &there);
+                if (e == -ENOENT || (e == 0 && !there[0]))
+                        return refuse_empty(p, path, wanted);
+        }
         if (e == 0)
                 e = shell_assign_add(old, name, wanted, &text);
         return e < 0 ? e : plan_set_file(p, s->machine->root, STEP, path, text, 0644,
@@ -127,9 +175,11 @@ static int add_to_cmdline(const struct setup *s, struct plan *p, char *const *wa
         int e = plan_content(p, s->machine->root, KERNEL_CMDLINE, &old);
         size_t n;
 
-        if (e < 0)
+        if (e < 0 && e != -ENOENT)
                 return e;
-        there = words_split(old, " \t\n");
+        there = words_split(old ? old : "", " \t\n");
+        if (!there[0])
+                return refuse_empty(p, KERNEL_CMDLINE, wanted);
         for (; wanted && *wanted; wanted++)
                 if (!words_have(there, *wanted))
                         words_add(&more, *wanted);
@@ -209,13 +259,6 @@ static int run_kernelstub(const struct setup *s, struct plan *p, char *const *wa
                 plan_add_command(p, STEP, argv, "parameters of the kernel")->undo = undo;
         }
         return 0;
-}
-
-static void by_hand(struct plan *p, char *const *words, const char *text, const char *before, const char *after)
-{
-        _autofree_ char *all = words_join(words, " ");
-
-        words_take(&plan_note(p, STEP, PLAN_BY_HAND, "%s", text)->lines, xasprintf("%s%s%s", before, all, after));
 }
 
 static void print_instructions(const struct setup *s, struct plan *p, char *const *wanted)
@@ -299,6 +342,7 @@ int step_cmdline_plan(const struct setup *s, struct plan *p, char **ret_error)
         e = want_isolation(s, p, &wanted, ret_error);
         if (e < 0)
                 return e;
+        tell_of_others(s, p, wanted);
         e = tell(s, p, wanted);
         if (e < 0) {
                 *ret_error = xasprintf("the parameters in %s cannot be changed: %s",
@@ -315,7 +359,7 @@ int step_cmdline_plan(const struct setup *s, struct plan *p, char **ret_error)
                 plan_note(p, STEP, PLAN_CHANGES, "parameters are given to the kernel by %s",
                           bootloader_name(s->machine->bootloader.kind));
                 plan_need_reboot(p, "the kernel gets its parameters when it starts");
-        } else if (wanted && bootloader_is_writable(s->machine->bootloader.kind)) {
+        } else if (e == 0 && wanted && bootloader_is_writable(s->machine->bootloader.kind)) {
                 plan_note(p, STEP, PLAN_DONE, "the kernel has the parameters that it needs");
         }
         return 0;

@@ -124,6 +124,25 @@ class PeersFailures(WithRoot):
         self.assertEqual(self.root.read("/etc/default/grub"),
                          'GRUB_CMDLINE_LINUX_DEFAULT="a"\nGRUB_CMDLINE_LINUX_DEFAULT="b iommu=pt"\n')
 
+    def by_hand(self, *words):
+        return [n for n in self.ok("plan", "--json", *words).json["notes"] if n["verdict"] == "by hand"]
+
+    def test_only_our_parameters_would_boot_nothing(self):
+        """Where the boot loader's file names no root yet, ours would be all that the kernel gets."""
+        for family, path in (("arch_systemd_boot", "/etc/kernel/cmdline"), ("cachyos", "/etc/default/limine")):
+            self.rebuilt(family)
+            self.root.file(path, "\n")
+            self.assertIsNone(self.planned(path))
+            self.assertIn("iommu=pt", str(self.by_hand(*WISH)))
+            self.assertNotIn("has the parameters that it needs", self.ok("plan", *WISH).out)
+
+    def test_ids_that_are_on_the_command_line_already(self):
+        """By either spelling of the module: a second list would take the old card, too."""
+        self.rebuilt("ubuntu_built_in")
+        self.root.file("/proc/cmdline", "root=/dev/sda1 vfio_pci.ids=1002:731f quiet\n")
+        self.assertIn("vfio_pci.ids=1002:731f", str(self.by_hand(*WISH)))
+        self.assertIn("vfio-pci.ids=10de:1b80", self.planned("/etc/default/grub.d/60-vfio-inputd.cfg"))
+
     def test_grub_drop_in_keeps_what_was_there(self):
         """Sourced as grub-mkconfig does it."""
         self.apply(*WISH)
