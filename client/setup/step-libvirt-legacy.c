@@ -5,6 +5,7 @@
  * have them, but so that they work. Whoever can writes <input type='evdev'>. */
 
 #include "client/setup/block.h"
+#include "client/setup/libvirt-daemon.h"
 #include "client/setup/program.h"
 #include "client/setup/step-libvirt-legacy.h"
 #include "client/setup/virconf.h"
@@ -202,18 +203,10 @@ static void plan_group(const struct setup *s, struct plan *p, const char *config
 
 /* --- all ------------------------------------------------------------------------------------------------- */
 
-static bool is_modular(const struct root *r)
-{
-        _autofree_ char *socket = NULL, *service = NULL;
-
-        return root_readlink(r, "/etc/systemd/system/sockets.target.wants/virtqemud.socket", &socket) == 0 ||
-               root_readlink(r, "/etc/systemd/system/multi-user.target.wants/virtqemud.service", &service) == 0;
-}
-
 /* Guests go on running meanwhile. One in a system that does not run reads it when it starts. */
 static void plan_restart(const struct setup *s, struct plan *p)
 {
-        const char *unit = is_modular(s->machine->root) ? "virtqemud.service" : "libvirtd.service";
+        const char *unit = libvirt_daemon_unit(s->machine->root);
 
         plan_note(p, STEP, PLAN_CHANGES, "%s is restarted, so that it reads its list; guests go on, and have what they had until "
                                          "they are started anew",
