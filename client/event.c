@@ -26,12 +26,9 @@ static void print_json(const struct timespec *now, const struct tm *tm, const ch
 
 static _printf_(2, 0) void print_words(const struct tm *tm, const char *format, va_list ap)
 {
-        _autofree_ char *raw = NULL, *clean = NULL;
+        _autofree_ char *raw = xvasprintf(format, ap), *clean = text_clean(raw);
         char stamp[32];
 
-        if (vasprintf(&raw, format, ap) < 0)
-                abort();
-        clean = text_clean(raw);
         (void) strftime(stamp, sizeof(stamp), "%H:%M:%S", tm);
         printf("%s %s\n", stamp, clean);
 }

@@ -100,11 +100,8 @@ unsigned text_width(const char *s)
 
 static _printf_(2, 0) void say(const char *prefix, const char *format, va_list ap)
 {
-        _autofree_ char *raw = NULL, *clean = NULL;
+        _autofree_ char *raw = xvasprintf(format, ap), *clean = text_clean(raw);
 
-        if (vasprintf(&raw, format, ap) < 0)
-                abort();
-        clean = text_clean(raw);
         fprintf(stderr, "%s%s\n", prefix, clean);
 }
 

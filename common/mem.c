@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/mem.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 void *xcalloc(size_t n, size_t size)
@@ -33,16 +32,22 @@ char *xstrdup(const char *s)
         return copy;
 }
 
+char *xvasprintf(const char *format, va_list ap)
+{
+        char *s;
+
+        if (vasprintf(&s, format, ap) < 0)
+                abort();
+        return s;
+}
+
 char *xasprintf(const char *format, ...)
 {
         va_list ap;
         char *s;
-        int r;
 
         va_start(ap, format);
-        r = vasprintf(&s, format, ap);
+        s = xvasprintf(format, ap);
         va_end(ap);
-        if (r < 0)
-                abort();
         return s;
 }

@@ -8,6 +8,7 @@
  * descriptor store. So the x-functions never return NULL. */
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -81,6 +82,7 @@ void *xreallocarray(void *p, size_t n, size_t size) __attribute__((returns_nonnu
 char *xstrdup(const char *s);
 /* Formatted string, owned by the caller. */
 char *xasprintf(const char *format, ...) _printf_(1, 2) __attribute__((returns_nonnull));
+char *xvasprintf(const char *format, va_list ap) _printf_(1, 0) __attribute__((returns_nonnull));
 
 #define xnew0(type, n) ((type *) xcalloc((n), sizeof(type)))
 

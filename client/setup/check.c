@@ -58,12 +58,8 @@ struct check *checks_add(struct checks *c, const char *id)
 static char *format_text(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 static char *format_text(const char *format, va_list args)
 {
-        _autofree_ char *text = NULL;
+        _autofree_ char *text = xvasprintf(format, args);
 
-        if (vasprintf(&text, format, args) < 0) {
-                text = NULL;
-                abort();
-        }
         return text_printable(text);
 }
 

@@ -2,21 +2,9 @@
 #include "client/setup/diff.h"
 
 #include <stdio.h>
-#include <sys/mman.h>
 
 #include "client/setup/run.h"
 #include "client/setup/words.h"
-
-/* A file without a name, at its beginning. Not O_CLOEXEC: diff opens it by its number. */
-static int text_file(const char *text)
-{
-        int fd = memfd_create("text", 0);
-        size_t size = text ? strlen(text) : 0;
-
-        if (fd >= 0 && size > 0 && pwrite(fd, text, size, 0) != (ssize_t) size)
-                fd = safe_close(fd);
-        return fd;
-}
 
 static void add_lines(char **all, char sign, const char *text)
 {
@@ -41,7 +29,8 @@ static char *whole(const char *name, const char *before, const char *after)
 
 char *diff_unified(const char *name, const char *before, const char *after)
 {
-        _autoclose_ int old = text_file(before), new = text_file(after);
+        _autoclose_ int old = run_text_file(before, before ? strlen(before) : 0);
+        _autoclose_ int new = run_text_file(after, after ? strlen(after) : 0);
         _autofree_ char *old_path = xasprintf("/proc/self/fd/%d", old);
         _autofree_ char *new_path = xasprintf("/proc/self/fd/%d", new);
         _cleanup_(strv_freep) char **argv = NULL;

@@ -178,16 +178,6 @@ void plan_add_domain(struct plan *p, const char *step, const char *name, const c
         };
 }
 
-static char *format_text(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
-static char *format_text(const char *format, va_list args)
-{
-        char *text;
-
-        if (vasprintf(&text, format, args) < 0)
-                abort();
-        return text;
-}
-
 struct plan_note *plan_note(struct plan *p, const char *step, enum plan_verdict verdict, const char *format, ...)
 {
         va_list args;
@@ -195,7 +185,7 @@ struct plan_note *plan_note(struct plan *p, const char *step, enum plan_verdict 
         p->notes = xreallocarray(p->notes, p->n_notes + 1, sizeof(*p->notes));
         p->notes[p->n_notes] = (struct plan_note) { .step = step, .verdict = verdict };
         va_start(args, format);
-        p->notes[p->n_notes].text = format_text(format, args);
+        p->notes[p->n_notes].text = xvasprintf(format, args);
         va_end(args);
         return &p->notes[p->n_notes++];
 }
@@ -211,7 +201,7 @@ void plan_gate(struct plan *p, const struct choices *c, const char *id, const ch
                 .accepted = words_have(c->accepted, id) && !streq(id, "root-disk"),
         };
         va_start(args, format);
-        p->gates[p->n_gates++].text = format_text(format, args);
+        p->gates[p->n_gates++].text = xvasprintf(format, args);
         va_end(args);
 }
 

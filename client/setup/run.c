@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
@@ -136,4 +137,13 @@ int run_and_read(char *const *argv, char **ret)
         e = read_all(in, ret);
         status = exit_status(pid);
         return e < 0 ? e : status;
+}
+
+int run_text_file(const char *data, size_t size)
+{
+        int fd = memfd_create("vfio-inputd", 0);
+
+        if (fd >= 0 && size > 0 && pwrite(fd, data, size, 0) != (ssize_t) size)
+                fd = safe_close(fd);
+        return fd;
 }

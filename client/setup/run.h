@@ -14,3 +14,6 @@ int run_command(const struct root *r, char *const *argv, int out, void (*tick)(v
 /* The standard output of a program of the machine we run on, owned by the
  * caller; what it complains of is dropped. Descriptors without O_CLOEXEC stay open in it. */
 int run_and_read(char *const *argv, char **ret);
+/* A file without a name with that content, for programs that open /proc/self/fd/N: so without
+ * O_CLOEXEC. Owned by the caller; negative if there can be none. */
+int run_text_file(const char *data, size_t size);

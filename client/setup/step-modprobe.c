@@ -20,8 +20,7 @@ static void add(char **text, const char *format, ...)
         va_list args;
 
         va_start(args, format);
-        if (vasprintf(&line, format, args) < 0)
-                abort();
+        line = xvasprintf(format, args);
         va_end(args);
         longer = xasprintf("%s%s", *text, line);
         free(line);

@@ -207,8 +207,7 @@ int store_note(struct store *s, struct record *r, const char *format, ...)
         if (fd < 0)
                 return fd;
         va_start(args, format);
-        if (vasprintf(&line, format, args) < 0)
-                abort();
+        line = xvasprintf(format, args);
         va_end(args);
         /* Behind a line that was cut off begins a new one. */
         text = xasprintf("\n%s\n", line);

@@ -12,15 +12,6 @@
 
 /* --- by another program ----------------------------------------------------------------------- */
 
-static int text_file(const char *data, size_t size)
-{
-        int fd = memfd_create("vfio-inputd", 0); /* the program opens it by its number */
-
-        if (fd >= 0 && pwrite(fd, data, size, 0) != (ssize_t) size)
-                fd = safe_close(fd);
-        return fd;
-}
-
 static int ask(const struct plan_file *f, char *const *argv, char **ret_error)
 {
         static const struct root *here;
@@ -42,7 +33,7 @@ static int ask(const struct plan_file *f, char *const *argv, char **ret_error)
 
 static int ask_program(const struct plan_file *f, const char *text, char **ret_error, const char *const *words)
 {
-        _autoclose_ int fd = text_file(text, strlen(text));
+        _autoclose_ int fd = run_text_file(text, strlen(text));
         _autofree_ char *path = xasprintf("/proc/self/fd/%d", fd);
         _cleanup_(strv_freep) char **argv = NULL;
 

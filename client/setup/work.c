@@ -33,10 +33,8 @@ void work_clear(struct work *w)
 static char *format_text(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 static char *format_text(const char *format, va_list args)
 {
-        _autofree_ char *text = NULL;
+        _autofree_ char *text = xvasprintf(format, args);
 
-        if (vasprintf(&text, format, args) < 0)
-                abort();
         return text_printable(text);
 }
 
