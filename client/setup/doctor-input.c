@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Checks of the way from keyboard to guest, and of what a guide done by hand
- * left on it. */
-
-#include <ctype.h>
+/* Checks of what the way from keyboard to guest needs to be there at all. */
 
 #include "client/setup/account.h"
 #include "client/setup/doctor.h"
@@ -86,88 +83,6 @@ static char *conf_user(const char *conf)
         return NULL;
 }
 
-static void check_user(const struct doctor *d, struct check *c)
-{
-        _autofree_ char *conf = NULL, *user = NULL;
-        int e = doctor_read(d, c, QEMU_CONF, &conf);
-
-        if (e == -ENOENT)
-                check_set(c, CHECK_SKIP, "there is no " QEMU_CONF);
-        if (e < 0)
-                return;
-        user = conf_user(conf);
-        if (!user || *user == '"' || *user == '\'') {
-                check_set(c, CHECK_OK, "user in " QEMU_CONF " %s%s", user ? "is " : "is libvirt's default",
-                          user ? user : "");
-                return;
-        }
-        check_set(c, CHECK_FAIL, QEMU_CONF ": user = %s has no quotes, so libvirt reads nothing of that file", user);
-        check_evidence(c, "configuration file syntax error: expecting a value");
-        check_fix(c, "take that line out: with <input type='evdev'> QEMU needs no user of its own");
-}
-
-/* --- event numbers ---------------------------------------------------------------- */
-
-/* The first path of an event node outside comments, owned by the caller; NULL: none. */
-static char *find_event_path(const char *text)
-{
-        static const char prefix[] = "/dev/input/event";
-        _cleanup_(strv_freep) char **lines = words_split(text, "\n");
-
-        for (char **line = lines; *line; line++) {
-                const char *at;
-
-                (*line)[strcspn(*line, "#")] = '\0';
-                at = strstr(*line, prefix);
-                if (at && (isdigit((unsigned char) at[strlen(prefix)]) || at[strlen(prefix)] == '*'))
-                        return xasprintf("%.*s", (int) (strlen(prefix) + strspn(at + strlen(prefix), "0123456789*")),
-                                         at);
-        }
-        return NULL;
-}
-
-/* qemu.conf, and AppArmor's files that the guide has edited. Owned by the caller. */
-static char **event_path_files(const struct root *r)
-{
-        static const char folder[] = "/etc/apparmor.d/abstractions/libvirt-qemu.d";
-        _cleanup_(strv_freep) char **names = NULL;
-        char **files = NULL;
-
-        words_add(&files, "/etc/apparmor.d/abstractions/libvirt-qemu");
-        words_add(&files, "/etc/apparmor.d/local/abstractions/libvirt-qemu");
-        if (root_list(r, folder, &names) == 0)
-                for (char **name = names; *name; name++)
-                        words_take(&files, xasprintf("%s/%s", folder, *name));
-        words_add(&files, QEMU_CONF);
-        return files;
-}
-
-static void check_event_path(const struct doctor *d, struct check *c)
-{
-        _cleanup_(strv_freep) char **files = event_path_files(d->machine->root);
-        bool unread = false;
-
-        for (char **file = files; *file; file++) {
-                _autofree_ char *text = NULL, *path = NULL;
-                int e = root_read(d->machine->root, *file, &text, NULL);
-
-                unread |= e < 0 && e != -ENOENT;
-                path = e < 0 ? NULL : find_event_path(text);
-                if (!path)
-                        continue;
-                check_set(c, CHECK_WARN, "%s names %s", *file, path);
-                check_evidence(c, "the kernel numbers devices anew at each boot");
-                check_fix(c, "take it out: <input type='evdev'> needs no such entry");
-                return;
-        }
-        if (unread) {
-                check_set(c, CHECK_UNKNOWN, QEMU_CONF " or a file of AppArmor: needs root");
-                check_fix(c, "sudo vfioctl doctor");
-        } else {
-                check_set(c, CHECK_OK, "no file of libvirt's names a device by its number");
-        }
-}
-
 /* --- the group input -------------------------------------------------------------- */
 
 /* Accounts that QEMU runs as: distributions' own, the guide's, the one that is set. */
@@ -220,7 +135,5 @@ const struct doctor_check doctor_input_checks[] = {
         { "input.uinput", "virtual keyboards can be made", check_uinput, 0 },
         { "input.service", "vfio-inputd is installed and enabled", check_service, 0 },
         { "input.group-overreach", "QEMU may not read all keyboards", check_group, 0 },
-        { "guide.event-path", "no file names an input device by its number", check_event_path, 0 },
-        { "guide.user", "qemu.conf has no unquoted user, which would make it void", check_user, 0 },
         { NULL, NULL, NULL, 0 },
 };

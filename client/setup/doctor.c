@@ -17,7 +17,7 @@ const struct doctor_check *doctor_check_at(size_t i)
 {
         const struct doctor_check *const tables[] = {
                 doctor_host_checks,    doctor_gpu_checks,   doctor_boot_checks, doctor_driver_checks,
-                doctor_libvirt_checks, doctor_input_checks, doctor_bus_checks,
+                doctor_libvirt_checks, doctor_input_checks, doctor_bus_checks,  doctor_guide_checks,
         };
 
         for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {

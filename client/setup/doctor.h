@@ -60,6 +60,7 @@ extern const struct doctor_check doctor_boot_checks[];
 extern const struct doctor_check doctor_bus_checks[];
 extern const struct doctor_check doctor_driver_checks[];
 extern const struct doctor_check doctor_gpu_checks[];
+extern const struct doctor_check doctor_guide_checks[];
 extern const struct doctor_check doctor_input_checks[];
 extern const struct doctor_check doctor_libvirt_checks[];
 

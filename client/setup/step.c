@@ -10,6 +10,7 @@ const struct step steps[] = {
         { "libvirt", "what guides change there, and why it is not needed", step_libvirt_plan },
         { "input", "vfio-inputd.service", step_input_plan },
         { "isolation", "what keeps the host off the guest's CPUs", step_isolation_plan },
+        { "cleanup", "what a guide that was followed by hand has left", step_cleanup_plan },
         { "domain", "the definition of the guest's domain, and its guest in our configuration", step_domain_plan },
         { NULL, NULL, NULL },
 };

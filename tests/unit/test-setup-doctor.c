@@ -422,9 +422,9 @@ static const struct broken {
         { disabled, enabled, "input.service", CHECK_FAIL, "not enabled", "systemctl enable" },
         { input_group, no_input_group, "input.group-overreach", CHECK_WARN, "libvirt-qemu may read", "gpasswd -d libvirt-qemu" },
         { input_own_group, passwd, "input.group-overreach", CHECK_WARN, "guide may read", "gpasswd -d guide" },
-        { event_in_conf, no_event, "guide.event-path", CHECK_WARN, "qemu.conf names /dev/input/event10", "take it out" },
-        { event_in_apparmor, no_event, "guide.event-path", CHECK_WARN, "/dev/input/event*", "take it out" },
-        { event_in_folder, no_event, "guide.event-path", CHECK_WARN, "libvirt-qemu.d/guide names", "take it out" },
+        { event_in_conf, no_event, "guide.acl", CHECK_WARN, "qemu.conf: input nodes", "--cleanup" },
+        { event_in_apparmor, no_event, "guide.apparmor", CHECK_WARN, "local/abstractions/libvirt-qemu: rules", "--cleanup" },
+        { event_in_folder, no_event, "guide.apparmor", CHECK_WARN, "libvirt-qemu.d/guide: rules", "--cleanup" },
         { unquoted_user, quoted_user, "libvirt.conf-parse", CHECK_FAIL, "line 2: there should be a number, or a value in quotes, not \"vfio\"", "take out that line" },
 };
 
@@ -548,10 +548,10 @@ static void test_needs_root(void **state)
         assert_int_equal(root ? seteuid(65534) : 0, 0);
         examine(s, NULL, &c);
         assert_int_equal(root ? seteuid(0) : 0, 0);
-        assert_int_equal(checks_count(&c, CHECK_UNKNOWN), 4);
+        assert_int_equal(checks_count(&c, CHECK_UNKNOWN), 5);
         assert_int_equal(checks_find(&c, "guide.user")->status, CHECK_UNKNOWN);
         check_contains(checks_find(&c, "guide.user")->message, "needs root");
-        check_contains(checks_find(&c, "guide.event-path")->message, "needs root");
+        check_contains(checks_find(&c, "guide.acl")->message, "needs root");
         assert_int_equal(checks_worst(&c), CHECK_UNKNOWN);
         assert_int_equal(checks_exit_code(&c, false), 0);
 }
