@@ -223,31 +223,44 @@ static char *edit_acl_entry(const char *text, const struct virconf_entry *e)
         return replace_entry(text, e, by);
 }
 
-static char *edit_acl(const struct machine *m, const char *text)
+/* A list of firmware and nothing else goes as a whole. */
+static char *edit_nvram_entry(const char *text, const struct virconf_entry *e)
+{
+        for (char **word = e->words; word && *word; word++)
+                if (!strstr(*word, "OVMF") && !strstr(*word, "AAVMF"))
+                        return xstrdup(text);
+        return replace_entry(text, e, NULL);
+}
+
+/* An unquoted user hides all else from a strict reader, so a text that cannot be
+ * read is looked at without it. Owned by the caller, NULL: there is no such list. */
+static char *edit_list(const struct machine *m, const char *text, const char *name,
+                       char *(*edit)(const char *text, const struct virconf_entry *e))
 {
         _cleanup_(virconf_clear) struct virconf v = { 0 };
-        _autofree_ char *error = NULL;
+        _autofree_ char *error = NULL, *mended = NULL, *again = NULL, *edited = NULL;
         const struct virconf_entry *e;
 
-        if (virconf_parse(text, &v, &error) < 0)
-                return xstrdup(text);
-        e = virconf_get(&v, "cgroup_device_acl");
-        return e && e->type == VIRCONF_LIST ? edit_acl_entry(text, e) : xstrdup(text);
+        if (virconf_parse(text, &v, &error) < 0) {
+                mended = edit_user(m, text);
+                if (streq(mended, text) || virconf_parse(mended, &v, &again) < 0)
+                        return NULL;
+        }
+        e = virconf_get(&v, name);
+        if (!e || e->type != VIRCONF_LIST)
+                return NULL;
+        edited = edit(mended ?: text, e);
+        return streq(edited, mended ?: text) ? NULL : TAKE_PTR(edited);
+}
+
+static char *edit_acl(const struct machine *m, const char *text)
+{
+        return edit_list(m, text, "cgroup_device_acl", edit_acl_entry) ?: xstrdup(text);
 }
 
 static char *edit_nvram(const struct machine *m, const char *text)
 {
-        _cleanup_(virconf_clear) struct virconf v = { 0 };
-        _autofree_ char *error = NULL;
-        const struct virconf_entry *e;
-
-        if (virconf_parse(text, &v, &error) < 0)
-                return xstrdup(text);
-        e = virconf_get(&v, "nvram");
-        for (char **word = e ? e->words : NULL; word && *word; word++)
-                if (!strstr(*word, "OVMF") && !strstr(*word, "AAVMF"))
-                        return xstrdup(text);
-        return e ? replace_entry(text, e, NULL) : xstrdup(text);
+        return edit_list(m, text, "nvram", edit_nvram_entry) ?: xstrdup(text);
 }
 
 /* --- AppArmor and domains ---------------------------------------------------------------------- */
