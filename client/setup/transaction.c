@@ -116,8 +116,10 @@ static int run_planned(struct work *w, struct record *r, const struct plan_comma
 
 static int change_domain(struct work *w, struct record *r, const struct plan_domain *d, size_t n)
 {
-        int e = store_note(w->store, r, "domain %zu", n);
+        int e = work_open_domains(w);
 
+        if (e == 0)
+                e = store_note(w->store, r, "domain %zu", n);
         if (e == 0)
                 e = work_define(w, d->name, d->after);
         if (e == 0 && d->after)
@@ -217,27 +219,34 @@ enum transaction_result transaction_apply(struct store *s, const struct plan *p,
 
 /* --- undo ----------------------------------------------------------------------------------- */
 
-char **transaction_foreign(struct store *s, const struct record *r)
+static enum transaction_result refuse_foreign(struct work *w, const struct record *r, char **ret_error)
 {
-        return undo_foreign(s, r);
+        _cleanup_(strv_freep) char **foreign = NULL;
+        _autofree_ char *all = NULL;
+
+        if (w->options->force)
+                return TRANSACTION_DONE;
+        if (undo_foreign(w, r, &foreign) < 0) {
+                *ret_error = xasprintf("%s. Nothing was undone", w->error);
+                return TRANSACTION_REFUSED;
+        }
+        if (!foreign)
+                return TRANSACTION_DONE;
+        all = words_join(foreign, ", ");
+        *ret_error = xasprintf("changed since by somebody else: %s. Nothing was undone; --force overwrites it and keeps "
+                               "what is there in %s%s",
+                               all, root_path(w->root), r->folder);
+        return TRANSACTION_REFUSED;
 }
 
 enum transaction_result transaction_undo(struct store *s, struct record *r, const struct transaction_options *o,
                                          char **ret_error)
 {
         _cleanup_(work_clear) struct work w = { .store = s, .root = store_root(s), .options = o };
-        _cleanup_(strv_freep) char **foreign = undo_foreign(s, r);
-        int e;
+        int e = work_begin(&w, r);
 
-        if (foreign && !o->force) {
-                _autofree_ char *all = words_join(foreign, ", ");
-
-                *ret_error = xasprintf("changed since by somebody else: %s. Nothing was undone; --force overwrites it "
-                                       "and keeps what is there in %s%s",
-                                       all, root_path(w.root), r->folder);
+        if (e == 0 && refuse_foreign(&w, r, ret_error) != TRANSACTION_DONE)
                 return TRANSACTION_REFUSED;
-        }
-        e = work_begin(&w, r);
         if (e == 0)
                 e = undo_all(&w, r);
         if (e == 0)

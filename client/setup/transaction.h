@@ -37,8 +37,6 @@ enum transaction_result transaction_apply(struct store *s, const struct plan *p,
                                           const struct transaction_options *o, char **ret_error);
 enum transaction_result transaction_undo(struct store *s, struct record *r, const struct transaction_options *o,
                                          char **ret_error);
-/* What an undo would overwrite that is not ours: one "PATH" each; owned by the caller, NULL: nothing. */
-char **transaction_foreign(struct store *s, const struct record *r);
 /* From now on SIGINT, SIGTERM and SIGHUP end the transaction with a roll-back
  * and not the program. */
 void transaction_catch_signals(void);

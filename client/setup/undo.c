@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/setup/undo.h"
 
+#include "client/setup/diff.h"
+#include "client/setup/plan-json.h"
 #include "client/setup/root-write.h"
 
 /* --- the plan, as it was written down ------------------------------------------------------ */
@@ -108,21 +110,6 @@ static int look(struct store *s, const struct record *r, size_t n, struct conten
         return 0;
 }
 
-char **undo_foreign(struct store *s, const struct record *r)
-{
-        char **foreign = NULL;
-
-        for (size_t i = 0; i < count(r, "files"); i++) {
-                _cleanup_(content_clear) struct content before = { 0 }, now = { 0 };
-                enum presence presence;
-
-                if (was_begun(r, "file", i) && look(s, r, i, &before, &now, &presence) == 0 &&
-                    presence == PRESENT_FOREIGN)
-                        words_add(&foreign, text_of(item(r, "files", i), "path"));
-        }
-        return foreign;
-}
-
 /* A file that apply removed has lost its attributes with it: the copy in the store has them.
  * Of one that was a link only the link was removed. */
 static int restore(struct work *w, const struct record *r, size_t n, const char *path, const struct content *before)
@@ -178,23 +165,37 @@ static int undo_files(struct work *w, const struct record *r)
 
 /* --- domains ---------------------------------------------------------------------------------- */
 
-static int undo_domain(struct work *w, const struct record *r, size_t n)
+/* What libvirt made of our definition is not known when we were killed in between: then it is taken for ours. */
+static int look_at_domain(struct work *w, const struct record *r, size_t n, struct content *ret_before,
+                          struct content *ret_now, enum presence *ret)
 {
-        json_object *o = item(r, "domains", n);
-        const char *name = text_of(o, "name");
-        _cleanup_(content_clear) struct content before = { 0 }, defined = { 0 }, now = { 0 };
-        int e = load(w->store, r, "domain-before", n, &before);
+        _cleanup_(content_clear) struct content defined = { 0 };
+        int e = load(w->store, r, "domain-before", n, ret_before);
 
         if (e == 0)
                 e = load(w->store, r, "domain-defined", n, &defined);
         if (e == 0)
-                e = work_read_domain(w, name, &now.data);
+                e = work_read_domain(w, text_of(item(r, "domains", n), "name"), &ret_now->data);
         if (e < 0 && e != -ENOENT)
                 return e;
-        now.size = now.data ? strlen(now.data) : 0;
-        if (same(&now, &before))
-                return 0;
-        if (defined.data && now.data && !same(&now, &defined))
+        ret_now->size = ret_now->data ? strlen(ret_now->data) : 0;
+        if (same(ret_now, ret_before))
+                *ret = PRESENT_BEFORE;
+        else
+                *ret = !defined.data || same(ret_now, &defined) ? PRESENT_AFTER : PRESENT_FOREIGN;
+        return 0;
+}
+
+static int undo_domain(struct work *w, const struct record *r, size_t n)
+{
+        const char *name = text_of(item(r, "domains", n), "name");
+        _cleanup_(content_clear) struct content before = { 0 }, now = { 0 };
+        enum presence presence;
+        int e = look_at_domain(w, r, n, &before, &now, &presence);
+
+        if (e < 0 || presence == PRESENT_BEFORE)
+                return e;
+        if (presence == PRESENT_FOREIGN && now.data)
                 (void) store_write(w->store, r, "domain-rejected", n, now.data, now.size, -1);
         work_say(w, "restoring the domain %s", name);
         return work_define(w, name, before.data);
@@ -212,6 +213,66 @@ static int undo_domains(struct work *w, const struct record *r)
                 result = result < 0 ? result : e;
         }
         return result;
+}
+
+/* --- what is somebody else's ----------------------------------------------------------------- */
+
+static void say_diff(struct work *w, const char *name, const char *ours, const char *now)
+{
+        _autofree_ char *old = plan_hide_secrets(ours), *new = plan_hide_secrets(now);
+        _autofree_ char *diff = diff_unified(name, old, new);
+        _cleanup_(strv_freep) char **lines = words_split(diff, "\n");
+
+        for (char **line = lines; *line; line++)
+                work_say(w, "%s", *line);
+}
+
+static int foreign_files(struct work *w, const struct record *r, char ***ret)
+{
+        for (size_t i = 0; i < count(r, "files"); i++) {
+                _cleanup_(content_clear) struct content before = { 0 }, after = { 0 }, now = { 0 };
+                const char *path = text_of(item(r, "files", i), "path");
+                enum presence presence;
+                int e = was_begun(r, "file", i) ? look(w->store, r, i, &before, &now, &presence) : 1;
+
+                if (e == 0 && presence == PRESENT_FOREIGN) {
+                        words_add(ret, path);
+                        e = load(w->store, r, "after", i, &after);
+                        say_diff(w, path, after.data, now.data);
+                }
+                if (e < 0) {
+                        work_fail(w, "%s: %s", path, strerror(-e));
+                        return e;
+                }
+        }
+        return 0;
+}
+
+/* Where libvirt cannot be asked, as in a rescue system, the files are what matters: they are taken back,
+ * and the domain is when undoing goes on. */
+static void foreign_domains(struct work *w, const struct record *r, char ***ret)
+{
+        for (size_t i = 0; i < count(r, "domains"); i++) {
+                _cleanup_(content_clear) struct content before = { 0 }, defined = { 0 }, now = { 0 };
+                const char *name = text_of(item(r, "domains", i), "name");
+                enum presence presence;
+                int e = was_begun(r, "domain", i) ? look_at_domain(w, r, i, &before, &now, &presence) : 1;
+
+                if (e == 0 && presence == PRESENT_FOREIGN) {
+                        words_take(ret, xasprintf("the domain %s", name));
+                        (void) load(w->store, r, "domain-defined", i, &defined);
+                        say_diff(w, name, defined.data, now.data);
+                }
+        }
+}
+
+int undo_foreign(struct work *w, const struct record *r, char ***ret)
+{
+        int e = foreign_files(w, r, ret);
+
+        if (e == 0)
+                foreign_domains(w, r, ret);
+        return e;
 }
 
 /* --- commands --------------------------------------------------------------------------------- */

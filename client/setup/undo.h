@@ -10,5 +10,6 @@
  * somebody else is kept in the store and overwritten. Goes on after a failure,
  * so that as much as possible is as before; then the error is the first one. */
 int undo_all(struct work *w, struct record *r);
-/* Paths that were changed since by somebody else; owned by the caller, NULL: none. */
-char **undo_foreign(struct store *s, const struct record *r);
+/* Adds the files and domains that were changed since by somebody else, and says how they differ from
+ * what was applied. Changes nothing. */
+int undo_foreign(struct work *w, const struct record *r, char ***ret);

@@ -119,11 +119,19 @@ int work_run(struct work *w, char *const *argv)
 
 /* --- domains -------------------------------------------------------------------------------- */
 
-static int open_domains(struct work *w)
+int work_open_domains(struct work *w)
 {
         _autofree_ char *error = NULL;
-        int e = w->domains ? 0 : domain_store_open(w->connect, &w->domains, &error);
+        int e = 0;
 
+        if (w->domains)
+                return 0;
+        /* The libvirt that answers by itself is this system's; the root is that of another one. */
+        if (!w->connect && !root_is_live(w->root)) {
+                work_fail(w, "libvirt of %s does not run; boot that system for its domains", root_path(w->root));
+                return -EHOSTUNREACH;
+        }
+        e = domain_store_open(w->connect, &w->domains, &error);
         if (e < 0)
                 work_fail(w, "libvirt: %s", error ? error : strerror(-e));
         return e;
@@ -132,7 +140,7 @@ static int open_domains(struct work *w)
 int work_define(struct work *w, const char *name, const char *xml)
 {
         _autofree_ char *error = NULL;
-        int e = open_domains(w);
+        int e = work_open_domains(w);
 
         if (e < 0)
                 return e;
@@ -145,7 +153,7 @@ int work_define(struct work *w, const char *name, const char *xml)
 int work_read_domain(struct work *w, const char *name, char **ret)
 {
         _autofree_ char *error = NULL;
-        int e = open_domains(w);
+        int e = work_open_domains(w);
 
         return e < 0 ? e : domain_store_read(w->domains, name, ret, &error);
 }

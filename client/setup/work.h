@@ -28,6 +28,8 @@ void work_fail(struct work *w, const char *format, ...) _printf_(2, 3);
 
 /* Its output goes to the log; of a failing one the last lines are in w->error. */
 int work_run(struct work *w, char *const *argv);
+/* Done by the others where it was not; for whoever wants to know before that libvirt is there. */
+int work_open_domains(struct work *w);
 /* xml: NULL undefines. */
 int work_define(struct work *w, const char *name, const char *xml);
 /* -ENOENT: no such domain. */

@@ -89,6 +89,7 @@ class Transaction(WithRoot):
         done = self.run_setup("undo", "--yes")
         self.assertEqual(done.status, 4)
         self.assertIn(DROPIN, done.err)
+        self.assertIn("\n+# mine\n", done.err)
         self.assertEqual(self.tree(), applied)
         self.undo("--force")
         self.assertEqual(self.tree(), before)
