@@ -68,6 +68,7 @@ static bool started_by(const struct bootloader *b, const char *name)
 static bool set(struct bootloader *b, enum bootloader_kind kind, const char *config, char **command)
 {
         b->kind = kind;
+        free(b->config);
         b->config = xstrdup(config);
         b->command = command;
         return true;
@@ -179,6 +180,41 @@ int bootloader_detect(const struct root *r, struct bootloader *ret)
                 try_grubby(r, &b) || try_systemd_boot(r, &b) || try_grub(r, &b));
         *ret = b;
         return 0;
+}
+
+static bool try_kind(const struct root *r, struct bootloader *b, enum bootloader_kind kind)
+{
+        switch (kind) {
+        case BOOTLOADER_UNKNOWN:
+                return false;
+        case BOOTLOADER_GRUB_DROPIN:
+                return try_grub(r, b) && set(b, kind, "/etc/default/grub.d", b->command);
+        case BOOTLOADER_GRUB:
+                return try_grub(r, b) && set(b, kind, "/etc/default/grub", b->command);
+        case BOOTLOADER_GRUBBY:
+                return try_grubby(r, b);
+        case BOOTLOADER_KERNELSTUB:
+                return try_kernelstub(r, b);
+        case BOOTLOADER_SYSTEMD_BOOT:
+                return set(b, kind, KERNEL_CMDLINE, kernel_install(r));
+        case BOOTLOADER_LIMINE:
+                return try_limine(r, b);
+        case BOOTLOADER_IMAGE:
+                return try_image(r, b);
+        case BOOTLOADER_NIXOS:
+                return try_nixos(r, b);
+        }
+        return false;
+}
+
+void bootloader_choose(const struct root *r, struct bootloader *b, enum bootloader_kind kind)
+{
+        char *loader = TAKE_PTR(b->loader); /* what was started does not count here */
+
+        bootloader_clear(b);
+        (void) try_kind(r, b, kind);
+        b->kind = kind;
+        b->loader = loader;
 }
 
 void bootloader_clear(struct bootloader *b)

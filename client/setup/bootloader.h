@@ -26,6 +26,8 @@ struct bootloader {
 };
 
 int bootloader_detect(const struct root *r, struct bootloader *ret);
+/* Takes that one with its file and command, as far as it is installed, whatever was found. */
+void bootloader_choose(const struct root *r, struct bootloader *b, enum bootloader_kind kind);
 void bootloader_clear(struct bootloader *b);
 const char *bootloader_name(enum bootloader_kind kind);
 /* Whether parameters can be written at all, and not only explained. */

@@ -22,7 +22,7 @@ static bool override_bootloader(struct machine *m, const char *name)
 {
         for (enum bootloader_kind k = BOOTLOADER_UNKNOWN; k <= BOOTLOADER_NIXOS; k++)
                 if (!strcasecmp(bootloader_name(k), name)) {
-                        m->bootloader.kind = k;
+                        bootloader_choose(m->root, &m->bootloader, k);
                         return true;
                 }
         text_complain("--bootloader knows no \"%s\"; \"vfioctl setup detect\" lists the kinds", name);

@@ -124,6 +124,16 @@ class PeersFailures(WithRoot):
         self.assertEqual(self.root.read("/etc/default/grub"),
                          'GRUB_CMDLINE_LINUX_DEFAULT="a"\nGRUB_CMDLINE_LINUX_DEFAULT="b iommu=pt"\n')
 
+    def test_boot_loader_that_was_taken_for_another(self):
+        """The one that is named is written and rebuilt, not half of each."""
+        self.rebuilt("arch_grub")
+        self.root.file("/etc/kernel/cmdline", "root=UUID=1 rw\n")
+        for name, path, rebuild in (("GRUB", "/etc/default/grub", ["grub-mkconfig", "-o", "/boot/grub/grub.cfg"]),
+                                    ("systemd-boot", "/etc/kernel/cmdline", ["mkinitcpio", "-P"])):
+            plan = self.ok("plan", "--json", "cmdline", f"--bootloader={name}", "--iommu-pt").json
+            self.assertEqual([f["path"] for f in plan["files"]], [path])
+            self.assertEqual([c["argv"] for c in plan["commands"]], [rebuild])
+
     def by_hand(self, *words):
         return [n for n in self.ok("plan", "--json", *words).json["notes"] if n["verdict"] == "by hand"]
 
@@ -139,8 +149,9 @@ class PeersFailures(WithRoot):
     def test_ids_that_are_on_the_command_line_already(self):
         """By either spelling of the module: a second list would take the old card, too."""
         self.rebuilt("ubuntu_built_in")
-        self.root.file("/proc/cmdline", "root=/dev/sda1 vfio_pci.ids=1002:731f quiet\n")
-        self.assertIn("vfio_pci.ids=1002:731f", str(self.by_hand(*WISH)))
+        for word in ("vfio_pci.ids=1002:731f", "vfio-pci.ids=1002:731f"):
+            self.root.file("/proc/cmdline", f"root=/dev/sda1 {word} quiet\n")
+            self.assertIn(word, str(self.by_hand(*WISH)))
         self.assertIn("vfio-pci.ids=10de:1b80", self.planned("/etc/default/grub.d/60-vfio-inputd.cfg"))
 
     def test_grub_drop_in_keeps_what_was_there(self):
