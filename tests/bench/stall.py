@@ -1,9 +1,8 @@
 """How long a switch keeps QEMU's main loop from doing anything else.
 
 Measured as the longest QMP round trip in a window that begins with the switch.
-Three ways to switch: QEMU's own, with the two devices attached to it directly;
-vfio-inputd's, with QEMU reading the guest's nodes; and the same with a domain of
-libvirt's, confined, whose nodes vfio-guestd has attached.
+Two ways to switch: QEMU's own, with the two devices attached to it directly, and
+vfio-inputd's, with QEMU reading the guest's nodes.
 
 QEMU and who asks it go before all ordinary processes of the machine. What is left
 is the main loop itself, and not that bus, journal and the bench want to run too.
@@ -27,12 +26,6 @@ WINDOW = 0.4
 PAUSE = 0.0005
 PRIORITY = 1  # below vfio-inputd's
 KEY_A, KEY_LEFTCTRL, KEY_RIGHTCTRL = 30, 29, 97
-DOMAIN, UUID = "confined", "5b0c6f7e-1f0d-4a43-9f63-7c0c8a1f2d11"
-# Where the profile that libvirt makes for a domain of that name lets it have a socket.
-DOMAIN_MONITOR = f"/var/lib/libvirt/qemu/{DOMAIN}.monitor"
-COMMAND_LINE = f"""<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
-  <qemu:arg value='-qmp'/><qemu:arg value='unix:{DOMAIN_MONITOR},server=on,wait=off'/>
-</qemu:commandline>"""
 
 
 def ask_for_ever(path):
@@ -90,31 +83,6 @@ class Sampler:
 
 
 def measure(source, product, count):
-    results = measure_guest(source, product, count) | measure_domain(source, product, count)
-    return {name: summary(values) for name, values in results.items()}
-
-
-def measure_domain(source, product, count):
-    from domain import Domain  # beside the tests of tests/vm
-
-    with Domain(DOMAIN, UUID, metadata={"adopt": "yes"}) as domain:
-        domain.redefine("</devices>", "</devices>" + COMMAND_LINE)
-        domain.start(timeout=900)
-        product.service.wait(product.service.target(DOMAIN), "Target", "Ready", bool)
-        go_first(domain.pid)
-        sampler = Sampler(DOMAIN_MONITOR)
-        try:
-            results = {"idle, libvirt": [sampler.longest(lambda: None) for _ in range(count)]}
-            product.service.call("Switch", DOMAIN)
-            results |= both_ways("libvirt", sampler, lambda: source.ask("press", KEY_LEFTCTRL, KEY_RIGHTCTRL), count)
-            product.service.call("Switch", "host")
-            results["idle, libvirt"] += [sampler.longest(lambda: None) for _ in range(count)]
-            return results
-        finally:
-            sampler.close()
-
-
-def measure_guest(source, product, count):
     from guest import Guest  # beside the tests of tests/vm
 
     with tempfile.TemporaryDirectory() as directory:
@@ -148,7 +116,7 @@ def measure_both(source, product, guest, sampler, count):
     results |= both_ways("vfio-inputd", sampler, chord, count)
     product.service.call("Switch", "host")
     results["idle"] += [sampler.longest(lambda: None) for _ in range(count)]
-    return results
+    return {name: summary(values) for name, values in results.items()}
 
 
 def both_ways(name, sampler, chord, count):
