@@ -199,6 +199,7 @@ static void test_rescue(void **state)
         assert_int_equal(store_newest(w->store, &r), 0);
         json_object_object_del(r.plan, "connect");
         assert_int_equal(transaction_undo(w->store, &r, &o, &error), TRANSACTION_INCOMPLETE);
+        assert_non_null(strstr(error, "libvirt of")); /* not one that is not to be had by chance */
         assert_false(root_exists(setup_root_open(w->root), "/etc/new"));
         now = definition(w);
         assert_non_null(strstr(now, "<title>ours</title>"));
