@@ -28,11 +28,13 @@ GRUB_DEFAULT=0
 GRUB_TIMEOUT=0
 GRUB_DISTRIBUTOR=Debian
 GRUB_CMDLINE_LINUX_DEFAULT="quiet"
-GRUB_CMDLINE_LINUX="console=ttyS0 net.ifnames=0 mitigations=off apparmor=1 security=apparmor panic=-1 no_timer_check vmtest vmlog"
+GRUB_CMDLINE_LINUX="console=ttyS0 net.ifnames=0 mitigations=off apparmor=1 security=apparmor panic=-1 no_timer_check \
+intel_iommu=off vmtest vmlog"
 GRUB_TERMINAL=console
 GRUB_DISABLE_OS_PROBER=true
 """
-INSTALL = "grub-install --target=i386-pc /dev/vda && update-grub && sync"
+# The initramfs as well: one made outside has not what one made here has.
+INSTALL = "grub-install --target=i386-pc /dev/vda && update-grub && update-initramfs -u -k all && sync"
 
 
 def get_setup_image(suite, debs, progress):
@@ -119,5 +121,5 @@ class SetupMachine(KeptDisk):
         return ["-machine", "q35,kernel-irqchip=off", "-device", "intel-iommu"]
 
     def __init__(self, image, disk, **options):
-        cards = ["-device", f"{SPARE},id=spare", "-device", f"{TWIN},id=twin"]
-        super().__init__(image, disk, qemu_args=cards, memory=3072, **options)
+        more = ["-cpu", "max,vendor=GenuineIntel", "-device", f"{SPARE},id=spare", "-device", f"{TWIN},id=twin"]
+        super().__init__(image, disk, qemu_args=more, memory=3072, **options)
