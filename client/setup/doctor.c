@@ -2,6 +2,7 @@
 #include "client/setup/doctor.h"
 
 #include "client/setup/doctor-bus.h"
+#include "client/setup/doctor-domains.h"
 #include "client/setup/words.h"
 
 static size_t length(const struct doctor_check *table)
@@ -17,7 +18,8 @@ const struct doctor_check *doctor_check_at(size_t i)
 {
         const struct doctor_check *const tables[] = {
                 doctor_host_checks,    doctor_gpu_checks,   doctor_boot_checks, doctor_driver_checks,
-                doctor_libvirt_checks, doctor_input_checks, doctor_bus_checks,  doctor_guide_checks,
+                doctor_libvirt_checks, doctor_input_checks, doctor_bus_checks,  doctor_domain_checks,
+                doctor_guide_checks,
         };
 
         for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {
@@ -57,10 +59,13 @@ int doctor_run(const struct machine *m, const struct doctor_wish *w, struct chec
         d.gpu = w->gpu ? pci_find(&m->pci, w->gpu) : machine_guest_gpu(m);
         if (needs & DOCTOR_BUS && root_is_live(m->root))
                 d.bus = doctor_bus_load();
+        if (needs & DOCTOR_DOMAINS)
+                d.domains = doctor_domains_load(m->root, w);
         for (size_t i = 0; (check = doctor_check_at(i)); i++)
                 if (is_wished(w, check))
                         check->run(&d, checks_add(ret, check->id));
         (void) doctor_bus_free(d.bus);
+        (void) doctor_domains_free(d.domains);
         vfio_ids_clear(&d.ids);
         return 0;
 }

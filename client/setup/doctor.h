@@ -58,6 +58,7 @@ int doctor_run(const struct machine *m, const struct doctor_wish *w, struct chec
 extern const struct doctor_check doctor_host_checks[];  /* the last without id, as of all of these */
 extern const struct doctor_check doctor_boot_checks[];
 extern const struct doctor_check doctor_bus_checks[];
+extern const struct doctor_check doctor_domain_checks[];
 extern const struct doctor_check doctor_driver_checks[];
 extern const struct doctor_check doctor_gpu_checks[];
 extern const struct doctor_check doctor_guide_checks[];

@@ -108,6 +108,24 @@ class Interface(Doctor):
         self.assertEqual({i: c["message"] for i, c in self.found().items()}, {})
         self.assertEqual(self.doctor().status, 0)
 
+    def test_domains(self):
+        def domain(inputs, more=""):
+            self.root.file("/etc/libvirt/qemu/win10.xml", f"<domain><devices>{inputs}</devices>{more}</domain>\n")
+            return self.found()
+        keyboard = "<input type='evdev'><source dev='/dev/input/by-id/{}'/></input>"
+        self.root.file("/dev/input/event5")
+        for link in ("a", "b"):
+            self.root.link(f"/dev/input/by-id/{link}", "../event5")
+        self.assertEqual(domain(keyboard.format("a")), {})
+        self.assertIn("not there", domain(keyboard.format("c"))["domain.evdev-node"]["message"])
+        self.assertIn("twice", domain(keyboard.format("a") + keyboard.format("b"))["domain.evdev-node"]["message"])
+        self.assertIn("next boot", domain(keyboard.format("../event5").replace("by-id/../", ""))
+                      ["domain.evdev-node"]["message"])
+        pinned = "<cputune><vcpupin vcpu='0' cpuset='1'/><vcpupin vcpu='1' cpuset='{}'/></cputune>"
+        self.assertEqual(domain("", pinned.format(3)), {})
+        self.assertIn("CPUs 0,2", domain("", pinned.format("2-3"))["cpu.siblings-split"]["message"])
+        self.assertEqual(self.doctor("--domain=none", "domain.found").status, 1)
+
     def test_status(self):
         self.assertEqual(self.doctor("nonsense").status, 2)
         self.assertEqual(self.doctor("--nonsense").status, 2)
