@@ -15,6 +15,15 @@ static const char *find_line(const char *text, const char *line)
         return NULL;
 }
 
+/* A mark at the very end lacks the end of its line, which we would give it. */
+static bool ends_in_mark(const char *text)
+{
+        const char *line = strrchr(text, '\n');
+        _autofree_ char *last = xasprintf("%s\n", line ? line + 1 : text);
+
+        return streq(last, BEGIN) || streq(last, END);
+}
+
 static char *insert(const char *text, size_t keep, const char *body, const char *rest)
 {
         const char *gap = keep > 0 && text[keep - 1] != '\n' ? "\n" : "";
@@ -28,6 +37,8 @@ int block_set(const char *text, const char *body, char **ret)
 {
         const char *begin = find_line(text, BEGIN), *end = find_line(text, END);
 
+        if (ends_in_mark(text))
+                return -EBADMSG;
         if (!begin && !end) {
                 *ret = insert(text, strlen(text), body, "");
                 return 0;

@@ -149,6 +149,19 @@ static char *put(const char *text, const struct value *v, const char *more)
         return xasprintf("%.*s%s%.*s%s%s%s%s", (int) v->start, text, quote, (int) v->length, old, gap, more, quote, rest);
 }
 
+/* A line of its own, which it is not behind a backslash. */
+static int append(const char *text, const char *name, const char *value, char **ret)
+{
+        size_t n = strlen(text);
+        _autofree_ char *longer = xasprintf("%s%s%s=\"%s\"\n", text, n > 0 && text[n - 1] != '\n' ? "\n" : "", name, value);
+        struct value v;
+
+        if (find(longer, name, &v) < 0)
+                return -EBADMSG;
+        *ret = TAKE_PTR(longer);
+        return 0;
+}
+
 int shell_assign_add(const char *text, const char *name, char *const *words, char **ret)
 {
         _cleanup_(strv_freep) char **there = NULL, **missing = NULL;
@@ -169,14 +182,8 @@ int shell_assign_add(const char *text, const char *name, char *const *words, cha
                 return 0;
         }
         more = words_join(missing, " ");
-        if (e == -ENOENT) {
-                size_t n = strlen(text);
-
-                if (n > 0 && text[n - 1] == '\\') /* would join our line to it */
-                        return -EBADMSG;
-                *ret = xasprintf("%s%s%s=\"%s\"\n", text, n > 0 && text[n - 1] != '\n' ? "\n" : "", name, more);
-                return 0;
-        }
+        if (e == -ENOENT)
+                return append(text, name, more, ret);
         e = find(text, name, &v);
         if (e == 0)
                 *ret = put(text, &v, more);

@@ -102,6 +102,23 @@ static void tell_of_others(const struct setup *s, struct plan *p, char *const *w
 
 /* --- one boot loader each ------------------------------------------------------------------------ */
 
+/* The kernel takes - for _ in a name: vfio_pci.ids is vfio-pci.ids. */
+static bool is_same(const char *a, const char *b)
+{
+        for (; *a && *a != '='; a++, b++)
+                if (*a != *b && !(strchr("-_", *a) && *b && strchr("-_", *b)))
+                        return false;
+        return streq(a, b);
+}
+
+static bool runs_with(char *const *running, const char *word)
+{
+        for (; *running; running++)
+                if (is_same(*running, word))
+                        return true;
+        return false;
+}
+
 /* What somebody else has seen to already is not ours to write again. */
 static char **missing(const struct setup *s, char *const *wanted, const char *ours)
 {
@@ -111,7 +128,7 @@ static char **missing(const struct setup *s, char *const *wanted, const char *ou
         char **list = NULL;
 
         for (; wanted && *wanted; wanted++)
-                if (!words_have(running, *wanted) || words_have(own, *wanted))
+                if (!runs_with(running, *wanted) || words_have(own, *wanted))
                         words_add(&list, *wanted);
         return list;
 }

@@ -35,6 +35,28 @@ static void note_iommu(const struct machine *m, struct plan *p)
                 plan_note(p, STEP, PLAN_CHANGES, "the firmware offers an IOMMU that the kernel does not use: see cmdline");
 }
 
+/* Of SMBIOS: portable, laptop, notebook, sub notebook, convertible, detachable. */
+static bool is_laptop(const struct root *r)
+{
+        static const char *const types[] = { "8", "9", "10", "14", "31", "32" };
+        _autofree_ char *text = NULL;
+
+        if (root_read(r, "/sys/class/dmi/id/chassis_type", &text, NULL) < 0)
+                return false;
+        text[strcspn(text, "\n")] = '\0';
+        for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+                if (streq(text, types[i]))
+                        return true;
+        return false;
+}
+
+static void note_laptop(const struct machine *m, struct plan *p)
+{
+        if (is_laptop(m->root))
+                plan_note(p, STEP, PLAN_BY_HAND, "this is a laptop: its second GPU mostly shows its picture through the first "
+                                                 "one, so see that an output is wired to it before it goes to a guest");
+}
+
 /* --- gates ------------------------------------------------------------------------------------ */
 
 static bool is_chosen(const struct setup *s, const struct pci_device *d)
@@ -122,6 +144,8 @@ int step_hardware_plan(const struct setup *s, struct plan *p, char **ret_error)
 {
         note_cpu(s->machine, p);
         note_iommu(s->machine, p);
+        if (!s->choices->no_gpu)
+                note_laptop(s->machine, p);
         if (!s->gpus)
                 note_no_card(s, p);
         for (const struct pci_device **d = s->gpus; d && *d; d++) {

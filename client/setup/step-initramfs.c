@@ -10,7 +10,9 @@
 #define STEP "initramfs"
 #define HEAD "# Written by \"vfioctl setup\"; \"vfioctl setup undo\" takes it back.\n"
 #define TOOLS_FILE "/etc/initramfs-tools/modules"
+#define MODPROBE_FILE "/etc/modprobe.d/vfio-inputd.conf"
 #define DRACUT_FILE "/etc/dracut.conf.d/60-vfio-inputd.conf"
+#define MKINITCPIO_CONFIG "/etc/mkinitcpio.conf"
 #define MKINITCPIO_FILE "/etc/mkinitcpio.conf.d/60-vfio-inputd.conf"
 
 /* vfio_virqfd is part of vfio since Linux 6.2, and naming it makes some builds fail. */
@@ -50,10 +52,12 @@ static int set_block(const struct setup *s, struct plan *p, bool wanted)
                                          "vfio-pci in the initramfs");
 }
 
-/* The blanks inside the quotes are part of dracut's grammar. */
+/* The blanks inside the quotes are part of dracut's grammar. It takes /etc/modprobe.d
+ * along for hostonly images alone, which are not the default everywhere. */
 static int set_dracut(const struct setup *s, struct plan *p, bool wanted)
 {
-        _autofree_ char *names = modules(s, " "), *text = xasprintf(HEAD "force_drivers+=\" %s \"\n", names);
+        _autofree_ char *names = modules(s, " "),
+                        *text = xasprintf(HEAD "force_drivers+=\" %s \"\ninstall_optional_items+=\" " MODPROBE_FILE " \"\n", names);
 
         return plan_set_file(p, s->machine->root, STEP, DRACUT_FILE, wanted ? text : NULL, 0644, VALIDATE_SHELL,
                              "vfio-pci in the initramfs");
@@ -74,6 +78,26 @@ static bool reads_dropins(const struct root *r)
 
         return root_exists(r, "/etc/mkinitcpio.conf.d") ||
                (path && root_read(r, path, &text, NULL) == 0 && strstr(text, "mkinitcpio.conf.d"));
+}
+
+/* Whether its images get modprobe.d, too. */
+static bool takes_modprobe(const struct root *r)
+{
+        _cleanup_(strv_freep) char **lines = NULL;
+        _autofree_ char *text = NULL;
+        bool told = false;
+
+        if (root_read(r, MKINITCPIO_CONFIG, &text, NULL) < 0)
+                return true;
+        lines = words_split(text, "\n");
+        for (char **line = lines; *line; line++) {
+                const char *at = *line + strspn(*line, " \t");
+
+                if (*at != '#' && strstr(at, "modconf"))
+                        return true;
+                told = told || startswith(at, "HOOKS");
+        }
+        return !told;
 }
 
 static void by_hand(const struct setup *s, struct plan *p, const char *where, const char *format)
@@ -105,6 +129,9 @@ static int set_file(const struct setup *s, struct plan *p, bool wanted)
                 e = set_dracut(s, p, wanted);
                 return e < 0 ? e : 1;
         case INITRAMFS_MKINITCPIO:
+                if (wanted && !takes_modprobe(s->machine->root))
+                        plan_note(p, STEP, PLAN_BY_HAND, "HOOKS in " MKINITCPIO_CONFIG " lacks modconf, without which vfio-pci "
+                                                         "does not know its cards at boot: add it");
                 if (reads_dropins(s->machine->root)) {
                         e = set_mkinitcpio(s, p, wanted);
                         return e < 0 ? e : 1;

@@ -80,6 +80,7 @@ int step_packages_plan(const struct setup *s, struct plan *p, char **ret_error)
 {
         const struct root *r = s->machine->root;
         const struct manager *manager = find_manager(r);
+        bool tpm = program_exists(r, "swtpm");
         const bool missing[NEED_MAX_] = {
                 [NEED_QEMU] = !has_qemu(r),
                 [NEED_LIBVIRT] = !program_exists(r, "libvirtd") && !program_exists(r, "virtqemud"),
@@ -93,5 +94,8 @@ int step_packages_plan(const struct setup *s, struct plan *p, char **ret_error)
         else
                 plan_note(p, STEP, PLAN_BY_HAND, "missing: %s%s%s", missing[NEED_QEMU] ? "QEMU " : "",
                           missing[NEED_LIBVIRT] ? "libvirt " : "", missing[NEED_FIRMWARE] ? "OVMF" : "");
+        plan_note(p, STEP, tpm ? PLAN_DONE : PLAN_OPTIONAL,
+                  tpm ? "swtpm, the TPM that Windows 11 asks for, is installed"
+                      : "Windows 11 asks for a TPM: install the package swtpm for such a guest");
         return 0;
 }

@@ -103,6 +103,8 @@ static void test_quotes_that_do_not_end(void **state)
 {
         expect_refused(NAME "=\"quiet\nX=1\n");
         expect_refused(NAME "=\"quiet\nX=\"1\"\n");
+        expect_refused("X=1 \\");
+        expect_refused("X=1 \\\n");
         expect_refused("X='1\n" NAME "=a\n");
 }
 
