@@ -290,7 +290,7 @@ static void check_isolated(const struct doctor *d, struct check *c)
                         continue;
                 check_set(c, CHECK_WARN, "isolcpus=%s splits the core of CPUs %s", line, threads);
                 check_evidence(c, "host and guest share that core's caches and units");
-                check_fix(c, "isolate whole cores: vfioctl setup apply --cpus=auto --isolate=slices");
+                check_fix(c, "isolate whole cores: vfioctl setup apply --domain=NAME --cpus=auto --isolate=slices");
                 return;
         }
         check_set(c, CHECK_OK, *line ? "isolated: %s, whole cores" : "no CPU is isolated by the kernel%s", line);

@@ -20,7 +20,6 @@ enum validator {
         VALIDATE_APPARMOR,   /* apparmor_parser -QK, if it is installed */
         VALIDATE_LIBVIRT_CONF, /* our own reader, which is as strict as libvirt's */
         VALIDATE_CMDLINE,    /* one line, printable, quotes in pairs */
-        VALIDATE_SYSTEMD,    /* systemd-analyze verify, if it is installed */
 };
 
 struct plan_file {

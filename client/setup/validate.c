@@ -118,7 +118,6 @@ int validate(const struct root *r, const struct plan_file *f, char **ret_error)
 {
         switch (f->validator) {
         case VALIDATE_NONE:
-        case VALIDATE_SYSTEMD:
                 return 0;
         case VALIDATE_APPARMOR:
                 return ask_apparmor(r, f, ret_error);
