@@ -129,23 +129,54 @@ static int find_format(const struct root *r, const char *path, const char **ret,
         return 0;
 }
 
+/* So that find takes the name as it is, not as a pattern. */
+static char *quote_pattern(const char *name)
+{
+        char *quoted = xcalloc(2 * strlen(name) + 1, 1), *end = quoted;
+
+        for (; *name; name++) {
+                if (strchr("*?[]\\", *name))
+                        *end++ = '\\';
+                *end++ = *name;
+        }
+        *end = '\0';
+        return quoted;
+}
+
 /* An image without any data has less than four clusters of 64 KiB, up to 4 TiB.
  * The first write of a guest makes it larger for good, so that the size tells
- * whether somebody's data is in it; then undoing leaves it alone. */
-static void plan_disk(const struct root *r, struct plan *p, const char *path, unsigned gib)
+ * whether somebody's data is in it; then undoing leaves it alone. It is looked
+ * for in its folder, as one that could not even be made is no failure. */
+static char **remove_disk(const char *find, const char *path)
 {
+        const char *slash = strrchr(path, '/');
+        _autofree_ char *folder = xasprintf("%.*s/", (int) (slash - path), path), *name = quote_pattern(slash + 1);
+
+        return program_command(find, folder, "-mindepth", "1", "-maxdepth", "1", "-name", name, "-type", "f", "-size",
+                               "-257k", "-delete", NULL);
+}
+
+static int plan_disk(const struct setup *s, struct plan *p, const char *path, char **ret_error)
+{
+        const struct root *r = s->machine->root;
+        const unsigned gib = s->choices->disk_gib ? s->choices->disk_gib : DISK_GIB_DEFAULT;
         _autofree_ char *size = xasprintf("%uG", gib), *find = program_find(r, "find");
         struct plan_command *command;
 
+        if (!program_exists(r, "qemu-img") && !s->choices->install_packages) {
+                *ret_error = xasprintf("the disk %s cannot be made without qemu-img: install it (--install-packages), or "
+                                       "name an image that is there with --disk=PATH", path);
+                return -ENOENT;
+        }
         command = plan_add_command(p, DOMAIN_STEP,
                                    program_command("qemu-img", "create", "-q", "-f", "qcow2", path, size, NULL),
                                    "the disk of the new domain, which takes up room as it is written to");
         words_take(&command->changed, xasprintf("%s; undo removes it only while nothing has been written to it", path));
         if (find)
-                command->undo = program_command(find, path, "-maxdepth", "0", "-type", "f", "-size", "-257k", "-delete",
-                                                NULL);
+                command->undo = remove_disk(find, path);
         else
                 command->no_undo = true;
+        return 0;
 }
 
 static int choose_disk(const struct setup *s, struct plan *p, char **ret_path, const char **ret_format, char **ret_error)
@@ -164,8 +195,11 @@ static int choose_disk(const struct setup *s, struct plan *p, char **ret_path, c
                         return e;
                 plan_note(p, DOMAIN_STEP, PLAN_DONE, "the disk %s is there already, and used as it is", path);
         } else {
+                int e = plan_disk(s, p, path, ret_error);
+
+                if (e < 0)
+                        return e;
                 *ret_format = "qcow2";
-                plan_disk(s->machine->root, p, path, c->disk_gib ? c->disk_gib : DISK_GIB_DEFAULT);
         }
         *ret_path = TAKE_PTR(path);
         return 0;

@@ -13,6 +13,7 @@ enum need {
         NEED_QEMU,
         NEED_LIBVIRT,
         NEED_FIRMWARE,
+        NEED_IMAGES, /* only for the disk of a new domain */
         NEED_MAX_,
 };
 
@@ -21,10 +22,11 @@ static const struct manager {
         const char *install[4];     /* words before the packages */
         const char *names[NEED_MAX_];
 } managers[] = {
-        { "apt-get", { "apt-get", "install", "--yes" }, { "qemu-system-x86", "libvirt-daemon-system", "ovmf" } },
-        { "dnf", { "dnf", "install", "--assumeyes" }, { "qemu-kvm", "libvirt", "edk2-ovmf" } },
-        { "pacman", { "pacman", "-S", "--noconfirm", "--needed" }, { "qemu-desktop", "libvirt", "edk2-ovmf" } },
-        { "zypper", { "zypper", "--non-interactive", "install" }, { "qemu-x86", "libvirt-daemon-qemu", "qemu-ovmf-x86_64" } },
+        { "apt-get", { "apt-get", "install", "--yes" }, { "qemu-system-x86", "libvirt-daemon-system", "ovmf", "qemu-utils" } },
+        { "dnf", { "dnf", "install", "--assumeyes" }, { "qemu-kvm", "libvirt", "edk2-ovmf", "qemu-img" } },
+        { "pacman", { "pacman", "-S", "--noconfirm", "--needed" }, { "qemu-desktop", "libvirt", "edk2-ovmf", "qemu-img" } },
+        { "zypper", { "zypper", "--non-interactive", "install" }, { "qemu-x86", "libvirt-daemon-qemu", "qemu-ovmf-x86_64",
+                                                                "qemu-img" } },
 };
 
 static bool has_qemu(const struct root *r)
@@ -85,15 +87,17 @@ int step_packages_plan(const struct setup *s, struct plan *p, char **ret_error)
                 [NEED_QEMU] = !has_qemu(r),
                 [NEED_LIBVIRT] = !program_exists(r, "libvirtd") && !program_exists(r, "virtqemud"),
                 [NEED_FIRMWARE] = !has_firmware(r),
+                [NEED_IMAGES] = s->choices->create && !program_exists(r, "qemu-img"),
         };
 
-        if (!missing[NEED_QEMU] && !missing[NEED_LIBVIRT] && !missing[NEED_FIRMWARE])
+        if (!missing[NEED_QEMU] && !missing[NEED_LIBVIRT] && !missing[NEED_FIRMWARE] && !missing[NEED_IMAGES])
                 plan_note(p, STEP, PLAN_DONE, "QEMU, libvirt and UEFI firmware for guests are installed");
         else if (manager)
                 plan_install(s, p, command(manager, missing));
         else
-                plan_note(p, STEP, PLAN_BY_HAND, "missing: %s%s%s", missing[NEED_QEMU] ? "QEMU " : "",
-                          missing[NEED_LIBVIRT] ? "libvirt " : "", missing[NEED_FIRMWARE] ? "OVMF" : "");
+                plan_note(p, STEP, PLAN_BY_HAND, "missing: %s%s%s%s", missing[NEED_QEMU] ? "QEMU " : "",
+                          missing[NEED_LIBVIRT] ? "libvirt " : "", missing[NEED_FIRMWARE] ? "OVMF " : "",
+                          missing[NEED_IMAGES] ? "qemu-img" : "");
         plan_note(p, STEP, tpm ? PLAN_DONE : PLAN_OPTIONAL,
                   tpm ? "swtpm, the TPM that Windows 11 asks for, is installed"
                       : "Windows 11 asks for a TPM: install the package swtpm for such a guest");

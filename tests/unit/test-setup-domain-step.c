@@ -314,6 +314,7 @@ static void test_create(void **state)
         put_media(w.root);
         setup_root_file(w.root, "/usr/bin/swtpm", "");
         setup_root_file(w.root, "/usr/bin/find", "");
+        setup_root_file(w.root, "/usr/bin/qemu-img", "");
         check_plan(&w, (struct choices) { .connect = w.uri, .domain = name, .create = true, .medium = medium }, &p);
         assert_int_equal(p.n_domains, 1);
         assert_null(p.domains[0].before);
@@ -375,6 +376,20 @@ static void test_create_small(void **state)
         assert_true(setup_domain_has_note(&p, PLAN_DONE, disk));
 }
 
+/* Without the program there is no disk, and no other plan than to say so. */
+static void test_create_without_qemu_img(void **state)
+{
+        _cleanup_(world_clear) struct world w = world_new("virt-manager", true);
+        _cleanup_(plan_clear) struct plan p = { 0 };
+        _autofree_ char *error = NULL;
+        char name[] = "neu", medium[] = "/media/install.iso";
+
+        put_media(w.root);
+        assert_int_equal(plan_it(&w, (struct choices) { .connect = w.uri, .domain = name, .create = true,
+                                                        .medium = medium }, &p, &error), -ENOENT);
+        assert_non_null(strstr(error, "qemu-img"));
+}
+
 /* Runs it as it is planned; its first word may be looked for. */
 static int run(char *const *argv)
 {
@@ -388,7 +403,7 @@ static void test_disk_taken_back(void **state)
 {
         _cleanup_(world_clear) struct world w = world_new("virt-manager", true);
         _cleanup_(plan_clear) struct plan p = { 0 };
-        _autofree_ char *disk = xasprintf("%s/a disk.qcow2", setup_root_path(w.root));
+        _autofree_ char *disk = xasprintf("%s/a disk [1].qcow2", setup_root_path(w.root));
         char name[] = "neu", medium[] = "/media/install.iso", *write[] = { "qemu-io", "-c", "write 1G 512", disk, NULL };
 
         if (access("/usr/bin/qemu-img", X_OK) < 0 || access("/usr/bin/qemu-io", X_OK) < 0) {
@@ -397,8 +412,10 @@ static void test_disk_taken_back(void **state)
         }
         put_media(w.root);
         setup_root_file(w.root, "/usr/bin/find", "");
+        setup_root_file(w.root, "/usr/bin/qemu-img", "");
         check_plan(&w, (struct choices) { .connect = w.uri, .domain = name, .create = true, .medium = medium,
                                           .disk = disk, .disk_gib = 2048 }, &p);
+        assert_int_equal(run(p.commands[0].undo), 0); /* it could not even be made */
         assert_int_equal(run(p.commands[0].argv), 0);
         assert_int_equal(access(disk, F_OK), 0);
         assert_int_equal(run(p.commands[0].undo), 0);
@@ -433,7 +450,7 @@ int main(void)
                 cmocka_unit_test(test_refused),      cmocka_unit_test(test_media),
                 cmocka_unit_test(test_memory),       cmocka_unit_test(test_create),
                 cmocka_unit_test(test_create_small), cmocka_unit_test(test_create_again),
-                cmocka_unit_test(test_disk_taken_back),
+                cmocka_unit_test(test_disk_taken_back), cmocka_unit_test(test_create_without_qemu_img),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
