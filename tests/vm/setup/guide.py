@@ -22,7 +22,8 @@ from packages import get_packages  # noqa: E402
 from vm import MachineDied  # noqa: E402
 from disk import SetupMachine, get_setup_image, new_disk, power_off  # noqa: E402
 
-BOOTS = ("TestFresh", "TestApplied", "TestUndone", "TestTwins", "TestFull")
+BOOTS = ("TestFresh", "TestApplied", "TestUndone", "TestTwins", "TestFull", "TestCreate", "TestCreated")
+CREATION = ("TestCreate", "TestCreated")  # in test_create.py, the others in test_guide.py
 PER_TEST_TIMEOUT = 500
 RESULTS = BUILD / "results-setup"
 
@@ -53,6 +54,7 @@ def files(directory):
 
 
 def one_boot(image, disk, name, arguments, directory):
+    file = "test_create.py" if name in CREATION else "test_guide.py"
     results = directory / name
     results.mkdir()
     with SetupMachine(image, disk, files=files(directory), deadline=arguments.timeout) as machine:
@@ -60,7 +62,7 @@ def one_boot(image, disk, name, arguments, directory):
         machine.run(["mkdir", "/run/vmtest/results"])
         machine.run(["python3", "-m", "pytest", "-v", "-p", "no:cacheprovider", "-rA", f"--timeout={PER_TEST_TIMEOUT}",
                      "--rootdir=/run/vmtest/tests/vm", "--confcutdir=/run/vmtest/tests/vm",
-                     "--junitxml=/run/vmtest/results/junit.xml", "-m", arguments.marks, f"setup/test_guide.py::{name}"],
+                     "--junitxml=/run/vmtest/results/junit.xml", "-m", arguments.marks, f"setup/{file}::{name}"],
                     timeout=arguments.timeout, cwd="/run/vmtest/tests/vm",
                     output=lambda text: print(text, end="", flush=True))
         machine.fetch("/run/vmtest/results", results)
