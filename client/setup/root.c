@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
+#define OPEN_TRIES 1000
+
 struct root {
         char *path; /* owned; "" is the running system */
         int fd;
@@ -51,9 +53,17 @@ int root_open_file(const struct root *r, const char *path, int flags)
                 .mode = flags & O_CREAT ? 0600 : 0,
                 .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
         };
-        long fd = syscall(SYS_openat2, r->fd, path, &how, sizeof(how));
+        long fd;
 
-        return fd < 0 ? -errno : (int) fd;
+        /* A rename or mount anywhere on the system, while ".." of a link is followed, is EAGAIN. */
+        for (unsigned tries = 0; tries < OPEN_TRIES; tries++) {
+                fd = syscall(SYS_openat2, r->fd, path, &how, sizeof(how));
+                if (fd >= 0)
+                        return (int) fd;
+                if (errno != EAGAIN)
+                        break;
+        }
+        return -errno;
 }
 
 /* Files of /proc and /sys do not tell their size, so it is read until the end. */
