@@ -48,7 +48,7 @@ static const struct option_line {
         { "yes", NULL, "Do not ask before applying; opens no gate", 'y' },
         { "dry-run", NULL, "Only show what apply and undo would do", 'n' },
         { "no-ask", NULL, "Ask nothing", OPT_NO_ASK },
-        { "force", NULL, "Undo also what was changed since", OPT_FORCE },
+        { "force", NULL, "Undo also what was changed since, and over commands that fail", OPT_FORCE },
         { "all", NULL, "Undo everything", OPT_ALL },
         { "exit-code", NULL, "End with 3 if a plan has something to do", OPT_EXIT_CODE },
         { "json", NULL, "Print JSON", OPT_JSON },

@@ -29,7 +29,7 @@ struct transaction_options {
         FILE *progress;  /* a line for each step; NULL: none */
         bool live;       /* progress is a terminal: seconds are counted on it */
         bool no_rebuild; /* leave commands out that rebuild from files */
-        bool force;      /* undo: overwrite what was changed since; it is kept in the store */
+        bool force;      /* undo: overwrite what was changed since, which is kept in the store, and go on over commands that fail */
 };
 
 /* What went wrong is in *ret_error (owned by the caller), in sentences. */

@@ -282,9 +282,17 @@ static int undo_command(struct work *w, const struct record *r, size_t n)
         json_object *o = item(r, "commands", n);
         _cleanup_(strv_freep) char **undo = words_of(o, "undo"), **argv = words_of(o, "argv");
 
+        int e;
+
         if (is_set(o, "no_undo") || (is_set(o, "rebuild") && w->options->no_rebuild))
                 return 0;
-        return work_run(w, undo ? undo : argv);
+        e = work_run(w, undo ? undo : argv);
+        if (e == 0 || !w->options->force)
+                return e;
+        /* Otherwise a command that can never succeed keeps all else from being done with. */
+        work_say(w, "left undone: %s", w->error);
+        free(TAKE_PTR(w->error));
+        return 0;
 }
 
 static int undo_commands(struct work *w, const struct record *r)

@@ -381,6 +381,21 @@ fi
         self.assertEqual(self.tree(), before)
         self.assertEqual(len(self.said()), 1)
 
+    def test_force_goes_on_over_a_command_that_can_never_succeed(self):
+        before = self.tree()
+        texts = {name: self.root.read(f"/usr/bin/{name}") for name in ("update-grub", "update-initramfs")}
+        for name in texts:
+            self.root.program(name, "#!/bin/sh\nexit 3\nmkinitramfs\n")
+        self.assertEqual(self.rebuild("apply", *WISH).status, 5)
+        self.assertEqual(self.rebuild("undo").status, 5)
+        done = self.rebuild("undo", "--force")
+        self.assertEqual(done.status, 0, done.err)
+        self.assertIn("left undone: \"update-", done.err)
+        for name, text in texts.items():
+            self.root.program(name, text)
+        self.assertEqual(self.tree(), before)
+        self.assertEqual(self.ok("list", "--json").json["transactions"][0]["state"], "undone")
+
     def test_signal_while_a_command_runs(self):
         """The command ends in peace, then all is taken back."""
         text = self.root.read("/usr/bin/update-initramfs")
