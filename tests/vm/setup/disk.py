@@ -16,7 +16,7 @@ from image import BUILD, IMAGE_SPACE, Image, building, base_key, digest, drop_ol
     require_root, require_space, require_tools, run_logged, unpacked
 from vm import Machine
 
-MORE_PACKAGES = ("grub-pc",)
+MORE_PACKAGES = ("grub-pc", "ovmf")
 START = 1 << 20  # where the partition begins
 SIZE_MB = 4096
 # Main picture first: it is the boot VGA. The spare card has ids of its own, its twin those of the main one.
