@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "client/setup/plan-json.h"
+#include "client/setup/plan-print.h"
 #include "client/text.h"
 
 enum exit_code session_open(struct options *o, struct session *ret)
@@ -69,6 +71,16 @@ enum exit_code session_plan(struct session *s)
                 return EXIT_DONE;
         text_complain("%s", error ? error : strerror(-e));
         return EXIT_FAILED;
+}
+
+void session_show_plan(const struct session *s)
+{
+        const struct options *o = s->options;
+
+        if (o->json)
+                session_print_json(plan_to_json(&s->plan, PLAN_JSON_SHOW));
+        else if (!o->quiet)
+                plan_print(&s->plan, &o->choices, stdout);
 }
 
 void session_close(struct session *s)

@@ -21,6 +21,8 @@ enum exit_code session_open(struct options *o, struct session *ret);
 enum exit_code session_look(struct session *s);
 /* Makes the plan. */
 enum exit_code session_plan(struct session *s);
+/* The plan, as a person or as JSON, to stdout. */
+void session_show_plan(const struct session *s);
 void session_close(struct session *s);
 
 /* *ret stays NULL if nothing was ever applied. */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/setup/ask.h"
-#include "client/setup/plan-json.h"
-#include "client/setup/plan-print.h"
 #include "client/setup/session.h"
 #include "client/setup/transaction.h"
 #include "client/text.h"
@@ -65,10 +63,7 @@ enum exit_code setup_apply(struct session *s)
 
         if (code != EXIT_DONE)
                 return code;
-        if (o->json)
-                session_print_json(plan_to_json(&s->plan, PLAN_JSON_SHOW));
-        else if (!o->quiet)
-                plan_print(&s->plan, &o->choices, stdout);
+        session_show_plan(s);
         (void) fflush(stdout);
         if (o->dry_run || plan_is_empty(&s->plan))
                 return EXIT_DONE;

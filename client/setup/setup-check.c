@@ -10,25 +10,6 @@
 #include "client/setup/session.h"
 #include "client/text.h"
 
-static json_object *list_of(const struct record *r, const char *key)
-{
-        json_object *list;
-
-        return json_object_object_get_ex(r->plan, key, &list) ? list : NULL;
-}
-
-static size_t length(json_object *list)
-{
-        return list ? json_object_array_length(list) : 0;
-}
-
-static const char *text_of(json_object *o, const char *key)
-{
-        json_object *value;
-
-        return json_object_object_get_ex(o, key, &value) ? json_object_get_string(value) : "";
-}
-
 /* --- files ------------------------------------------------------------------------------ */
 
 static bool is_as_written(struct store *store, const struct record *r, size_t n, const char *path)
@@ -45,12 +26,12 @@ static bool is_as_written(struct store *store, const struct record *r, size_t n,
 
 static void check_files(struct store *store, const struct record *r, struct checks *checks)
 {
-        json_object *files = list_of(r, "files");
+        size_t n = record_count(r, "files");
         struct check *c = checks_add(checks, "setup.files");
         size_t wrong = 0;
 
-        for (size_t i = 0; i < length(files); i++) {
-                const char *path = text_of(json_object_array_get_idx(files, i), "path");
+        for (size_t i = 0; i < n; i++) {
+                const char *path = record_text(record_item(r, "files", i), "path");
 
                 if (is_as_written(store, r, i, path))
                         continue;
@@ -59,7 +40,7 @@ static void check_files(struct store *store, const struct record *r, struct chec
                 check_fix(c, "see what changed %s, or apply again", path);
         }
         if (!wrong)
-                check_set(c, CHECK_OK, "%zu files are as they were applied", length(files));
+                check_set(c, CHECK_OK, "%zu files are as they were applied", n);
 }
 
 /* --- the running kernel ------------------------------------------------------------------- */
@@ -69,7 +50,7 @@ static bool is_same_boot(struct store *store, const struct record *r)
         _autofree_ char *now = NULL;
 
         return root_read_line(store_root(store), "/proc/sys/kernel/random/boot_id", &now) == 0 &&
-               streq(now, text_of(r->plan, "boot_id"));
+               streq(now, record_text(r->plan, "boot_id"));
 }
 
 static void check_reboot(struct store *store, const struct record *r, struct checks *checks)
@@ -89,17 +70,17 @@ static void check_reboot(struct store *store, const struct record *r, struct che
 
 static void check_cmdline(const struct machine *m, const struct record *r, struct checks *checks)
 {
-        json_object *expected = list_of(r, "expect");
+        size_t n = record_count(r, "expect");
         struct check *c = checks_add(checks, "setup.cmdline");
         _cleanup_(strv_freep) char **words = words_split(m->kernels.cmdline ? m->kernels.cmdline : "", " \t\n");
         size_t wrong = 0;
 
-        if (length(expected) == 0)
+        if (n == 0)
                 check_set(c, CHECK_SKIP, "no parameters are expected");
         else
-                check_set(c, CHECK_OK, "the kernel has the %zu parameters", length(expected));
-        for (size_t i = 0; i < length(expected); i++) {
-                const char *word = json_object_get_string(json_object_array_get_idx(expected, i));
+                check_set(c, CHECK_OK, "the kernel has the %zu parameters", n);
+        for (size_t i = 0; i < n; i++) {
+                const char *word = json_object_get_string(record_item(r, "expect", i));
 
                 if (words_have(words, word) || wrong++)
                         continue;
@@ -112,16 +93,16 @@ static void check_cmdline(const struct machine *m, const struct record *r, struc
 
 static void check_drivers(const struct machine *m, const struct record *r, struct checks *checks)
 {
-        json_object *bound = list_of(r, "bound");
+        size_t n = record_count(r, "bound");
         struct check *c = checks_add(checks, "setup.driver");
         size_t wrong = 0;
 
-        if (length(bound) == 0)
+        if (n == 0)
                 check_set(c, CHECK_SKIP, "no device is to be bound at boot");
         else
-                check_set(c, CHECK_OK, "%zu functions are vfio-pci's", length(bound));
-        for (size_t i = 0; i < length(bound); i++) {
-                const char *address = json_object_get_string(json_object_array_get_idx(bound, i));
+                check_set(c, CHECK_OK, "%zu functions are vfio-pci's", n);
+        for (size_t i = 0; i < n; i++) {
+                const char *address = json_object_get_string(record_item(r, "bound", i));
                 const struct pci_device *d = pci_find(&m->pci, address);
 
                 if ((d && streq_null(d->driver, "vfio-pci")) || wrong++)
@@ -137,7 +118,7 @@ static void check_drivers(const struct machine *m, const struct record *r, struc
 static void check_domain(struct store *store, struct domain_store *domains, const struct record *r, size_t n,
                          struct check *c)
 {
-        const char *name = text_of(json_object_array_get_idx(list_of(r, "domains"), n), "name");
+        const char *name = record_text(record_item(r, "domains", n), "name");
         _autofree_ char *defined = NULL, *now = NULL;
         size_t size;
 
@@ -154,9 +135,9 @@ static void check_domain(struct store *store, struct domain_store *domains, cons
 static void check_domains(struct store *store, const struct record *r, struct checks *checks)
 {
         _cleanup_(domain_store_freep) struct domain_store *domains = NULL;
-        const char *connect = text_of(r->plan, "connect");
+        const char *connect = record_text(r->plan, "connect");
         struct check *c = checks_add(checks, "setup.domain");
-        size_t n = length(list_of(r, "domains"));
+        size_t n = record_count(r, "domains");
         _autofree_ char *error = NULL;
 
         check_set(c, n ? CHECK_OK : CHECK_SKIP, n ? "the domain is as it was defined" : "no domain was changed");

@@ -28,14 +28,9 @@ static json_object *record_to_json(const struct record *r)
 
 static void print(const struct record *r)
 {
-        json_object *files, *path;
-
         printf("%s  %s\n", r->id, state_name(r->state));
-        if (!json_object_object_get_ex(r->plan, "files", &files))
-                return;
-        for (size_t i = 0; i < json_object_array_length(files); i++)
-                if (json_object_object_get_ex(json_object_array_get_idx(files, i), "path", &path))
-                        printf("    %s\n", json_object_get_string(path));
+        for (size_t i = 0; i < record_count(r, "files"); i++)
+                printf("    %s\n", record_text(record_item(r, "files", i), "path"));
 }
 
 enum exit_code setup_list(struct session *s)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/setup/ask.h"
 #include "client/setup/domain-store.h"
-#include "client/setup/plan-json.h"
-#include "client/setup/plan-print.h"
 #include "client/setup/session.h"
 #include "client/text.h"
 
@@ -39,10 +37,7 @@ enum exit_code setup_show_plan(struct session *s)
                 code = session_plan(s);
         if (code != EXIT_DONE)
                 return code;
-        if (o->json)
-                session_print_json(plan_to_json(&s->plan, PLAN_JSON_SHOW));
-        else if (!o->quiet)
-                plan_print(&s->plan, &o->choices, stdout);
+        session_show_plan(s);
         if (is_asking(o) && !plan_is_empty(&s->plan))
                 text_note("Nothing was written. The same with \"vfioctl setup apply\" and these options does it.");
         return o->exit_code && !plan_is_empty(&s->plan) ? EXIT_DIFFERS : EXIT_DONE;

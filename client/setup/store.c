@@ -71,6 +71,27 @@ bool record_has(const struct record *r, const char *line)
         return words_have(r->journal, line);
 }
 
+size_t record_count(const struct record *r, const char *key)
+{
+        json_object *list;
+
+        return json_object_object_get_ex(r->plan, key, &list) ? json_object_array_length(list) : 0;
+}
+
+json_object *record_item(const struct record *r, const char *key, size_t n)
+{
+        json_object *list;
+
+        return json_object_object_get_ex(r->plan, key, &list) ? json_object_array_get_idx(list, n) : NULL;
+}
+
+const char *record_text(json_object *o, const char *key)
+{
+        json_object *value;
+
+        return json_object_object_get_ex(o, key, &value) ? json_object_get_string(value) : "";
+}
+
 static char *file_path(const struct record *r, const char *what, size_t n)
 {
         return xasprintf("%s/%s-%zu", r->folder, what, n);

@@ -38,6 +38,11 @@ void record_clear(struct record *r);
 /* Whether the journal has that line. */
 bool record_has(const struct record *r, const char *line);
 
+/* What is in a list of its plan, and a text of such an item ("" if it has none); borrowed. */
+size_t record_count(const struct record *r, const char *list);
+json_object *record_item(const struct record *r, const char *list, size_t n);
+const char *record_text(json_object *item, const char *key);
+
 /* Ids, the oldest first. One that was killed before its plan was written down has changed
  * nothing and is no record. Owned by the caller. */
 int store_list(struct store *s, char ***ret);

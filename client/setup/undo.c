@@ -7,27 +7,6 @@
 
 /* --- the plan, as it was written down ------------------------------------------------------ */
 
-static size_t count(const struct record *r, const char *key)
-{
-        json_object *list;
-
-        return json_object_object_get_ex(r->plan, key, &list) ? json_object_array_length(list) : 0;
-}
-
-static json_object *item(const struct record *r, const char *key, size_t n)
-{
-        json_object *list;
-
-        return json_object_object_get_ex(r->plan, key, &list) ? json_object_array_get_idx(list, n) : NULL;
-}
-
-static const char *text_of(json_object *o, const char *key)
-{
-        json_object *value;
-
-        return json_object_object_get_ex(o, key, &value) ? json_object_get_string(value) : "";
-}
-
 static bool is_set(json_object *o, const char *key)
 {
         json_object *value;
@@ -103,7 +82,7 @@ static int look(struct store *s, const struct record *r, size_t n, struct conten
         if (e == 0)
                 e = load(s, r, "after", n, &after);
         if (e == 0)
-                e = load_now(store_root(s), text_of(item(r, "files", n), "path"), ret_now);
+                e = load_now(store_root(s), record_text(record_item(r, "files", n), "path"), ret_now);
         if (e < 0)
                 return e;
         *ret = same(ret_now, ret_before) ? PRESENT_BEFORE : same(ret_now, &after) ? PRESENT_AFTER : PRESENT_FOREIGN;
@@ -132,7 +111,7 @@ static int restore(struct work *w, const struct record *r, size_t n, const char 
 static int undo_file(struct work *w, const struct record *r, size_t n)
 {
         _cleanup_(content_clear) struct content before = { 0 }, now = { 0 };
-        const char *path = text_of(item(r, "files", n), "path");
+        const char *path = record_text(record_item(r, "files", n), "path");
         enum presence presence;
         int e = look(w->store, r, n, &before, &now, &presence);
 
@@ -152,7 +131,7 @@ static int undo_files(struct work *w, const struct record *r)
 {
         int result = 0;
 
-        for (size_t i = count(r, "files"); i > 0; i--) {
+        for (size_t i = record_count(r, "files"); i > 0; i--) {
                 int e = was_begun(r, "file", i - 1) ? undo_file(w, r, i - 1) : 0;
 
                 result = result < 0 ? result : e;
@@ -175,7 +154,7 @@ static int look_at_domain(struct work *w, const struct record *r, size_t n, stru
         if (e == 0)
                 e = load(w->store, r, "domain-defined", n, &defined);
         if (e == 0)
-                e = work_read_domain(w, text_of(item(r, "domains", n), "name"), &ret_now->data);
+                e = work_read_domain(w, record_text(record_item(r, "domains", n), "name"), &ret_now->data);
         if (e < 0 && e != -ENOENT)
                 return e;
         ret_now->size = ret_now->data ? strlen(ret_now->data) : 0;
@@ -188,7 +167,7 @@ static int look_at_domain(struct work *w, const struct record *r, size_t n, stru
 
 static int undo_domain(struct work *w, const struct record *r, size_t n)
 {
-        const char *name = text_of(item(r, "domains", n), "name");
+        const char *name = record_text(record_item(r, "domains", n), "name");
         _cleanup_(content_clear) struct content before = { 0 }, now = { 0 };
         enum presence presence;
         int e = look_at_domain(w, r, n, &before, &now, &presence);
@@ -205,11 +184,11 @@ static int undo_domains(struct work *w, const struct record *r)
 {
         int result = 0;
 
-        for (size_t i = count(r, "domains"); i > 0; i--) {
+        for (size_t i = record_count(r, "domains"); i > 0; i--) {
                 int e = was_begun(r, "domain", i - 1) ? undo_domain(w, r, i - 1) : 0;
 
                 if (e < 0)
-                        work_fail(w, "domain %s: %s", text_of(item(r, "domains", i - 1), "name"), strerror(-e));
+                        work_fail(w, "domain %s: %s", record_text(record_item(r, "domains", i - 1), "name"), strerror(-e));
                 result = result < 0 ? result : e;
         }
         return result;
@@ -229,9 +208,9 @@ static void say_diff(struct work *w, const char *name, const char *ours, const c
 
 static int foreign_files(struct work *w, const struct record *r, char ***ret)
 {
-        for (size_t i = 0; i < count(r, "files"); i++) {
+        for (size_t i = 0; i < record_count(r, "files"); i++) {
                 _cleanup_(content_clear) struct content before = { 0 }, after = { 0 }, now = { 0 };
-                const char *path = text_of(item(r, "files", i), "path");
+                const char *path = record_text(record_item(r, "files", i), "path");
                 enum presence presence;
                 int e = was_begun(r, "file", i) ? look(w->store, r, i, &before, &now, &presence) : 1;
 
@@ -252,9 +231,9 @@ static int foreign_files(struct work *w, const struct record *r, char ***ret)
  * and the domain is when undoing goes on. */
 static void foreign_domains(struct work *w, const struct record *r, char ***ret)
 {
-        for (size_t i = 0; i < count(r, "domains"); i++) {
+        for (size_t i = 0; i < record_count(r, "domains"); i++) {
                 _cleanup_(content_clear) struct content before = { 0 }, defined = { 0 }, now = { 0 };
-                const char *name = text_of(item(r, "domains", i), "name");
+                const char *name = record_text(record_item(r, "domains", i), "name");
                 enum presence presence;
                 int e = was_begun(r, "domain", i) ? look_at_domain(w, r, i, &before, &now, &presence) : 1;
 
@@ -279,7 +258,7 @@ int undo_foreign(struct work *w, const struct record *r, char ***ret)
 
 static int undo_command(struct work *w, const struct record *r, size_t n)
 {
-        json_object *o = item(r, "commands", n);
+        json_object *o = record_item(r, "commands", n);
         _cleanup_(strv_freep) char **undo = words_of(o, "undo"), **argv = words_of(o, "argv");
 
         int e;
@@ -299,7 +278,7 @@ static int undo_commands(struct work *w, const struct record *r)
 {
         int result = 0;
 
-        for (size_t i = count(r, "commands"); i > 0; i--) {
+        for (size_t i = record_count(r, "commands"); i > 0; i--) {
                 int e = was_begun(r, "command", i - 1) ? undo_command(w, r, i - 1) : 0;
 
                 result = result < 0 ? result : e;
